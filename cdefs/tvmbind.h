@@ -1,0 +1,61 @@
+/* What our own C adds to the C API of TVM: declarations of csrc/.
+ *
+ * Read by CFFI's parser and by the C compiler: plain C, no preprocessor. Handles cross from Python as
+ * integers (uintptr_t), which costs less than a cdata pointer; 0 is no handle.
+ */
+
+/* Return codes of ours, beside TVM's 0, -1 (error text in TVMGetLastError) and -2. */
+enum {
+  TVMB_MISSING = -64,   /* the runtime lacks a function: tvmb_missing_name() */
+  TVMB_SWALLOWED = -65, /* the call succeeded, but a Python callback in it had raised */
+  TVMB_CLOSED = -66,    /* an argument's handle is 0: a closed object */
+  TVMB_MEMORY = -67     /* out of memory while packing arguments */
+};
+
+/* Codes of ours in a packet, beside TVMArgTypeCode (see csrc/call.c). */
+enum { TVMB_TENSOR = 64 };
+
+/* How a host buffer looks to a packed function: precedes the shape in the packet. */
+typedef struct {
+  int64_t nbytes;
+  int32_t ndim;
+  int32_t align;    /* the address must be a multiple of this, or a copy goes in */
+  int32_t writable; /* a copy that was changed goes back */
+  DLDataType dtype;
+} tvmb_tensor;
+
+/* The head of a runtime.String object (runtime/container/string.h, since 0.7). */
+typedef struct {
+  uint32_t type_index;
+  int32_t ref_counter;
+  void *deleter;
+  const char *data;
+  uint64_t size;
+} tvmb_string;
+
+/* loader.c: opening a runtime, filling the table. */
+void *tvmb_open(const char *path, int global);
+int tvmb_promote(const char *path);
+const char *tvmb_open_error(void);
+const char *tvmb_loaded_path(const char *symbol);
+void *tvmb_symbol(void *library, const char *name);
+int tvmb_bind(void *library);
+int tvmb_has(const char *name);
+const char *tvmb_missing_name(void);
+
+/* call.c: packed functions, both ways. */
+int tvmb_call(uintptr_t func, const char *codes, int num_args, const char *packet, char **buffers, int64_t *ret);
+int tvmb_call_ints(uintptr_t func, int num_args, const int64_t *args, int64_t *ret);
+int tvmb_return(uintptr_t ret, const char *codes, const char *packet);
+int tvmb_return_int(uintptr_t ret, int64_t value);
+int tvmb_make_function(intptr_t id, TVMFunctionHandle *out);
+double tvmb_as_double(int64_t bits);
+
+/* handle.c: letting go of what Python owns; nothing is done once the interpreter is closing. */
+void tvmb_free_object(uintptr_t handle);
+void tvmb_free_module(uintptr_t handle);
+void tvmb_free_function(uintptr_t handle);
+void tvmb_free_array(uintptr_t handle);
+int tvmb_type_key(unsigned index, char *text, size_t size);
+void tvmb_closing(void);
+int tvmb_is_closing(void);

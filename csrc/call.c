@@ -1,0 +1,232 @@
+/* Packed functions, both ways.
+ *
+ * Python hands arguments over as a packet, so that one crossing carries them all: a byte for each
+ * argument's code, and a block of memory that starts with an 8-byte slot for each argument:
+ *
+ *   a scalar or a handle   the TVMValue itself
+ *   kTVMStr                the offset in the packet of its text, NUL-terminated
+ *   kTVMBytes              the offset in the packet of its size (8 bytes) and the bytes
+ *   TVMB_TENSOR            the offset in the packet of a tvmb_tensor and its shape; the memory itself is
+ *                          the next of buffers
+ */
+#include "tvmbind_c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL = 12 };
+
+/* Python exceptions raised in callbacks on this thread that no failing call has delivered yet. */
+static TVMB_THREAD int raised = 0;
+
+typedef struct {
+  DLTensor tensor;
+  void *origin; /* where a copy came from; NULL: the memory itself went in */
+  size_t nbytes;
+  int writable;
+  int changed;
+} argument_tensor;
+
+typedef struct {
+  TVMValue *values;
+  int *codes;
+  TVMByteArray *bytes;
+  argument_tensor *tensors;
+  int num_tensors;
+} arguments;
+
+static int is_handle(int code) {
+  return code == kTVMDLTensorHandle || code == kTVMObjectHandle || code == kTVMModuleHandle ||
+         code == kTVMPackedFuncHandle || code == kTVMNDArrayHandle;
+}
+
+static void *aligned_memory(size_t nbytes, size_t align) {
+  void *memory = NULL;
+  return posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, nbytes ? nbytes : 1) ? NULL : memory;
+}
+
+static int add_tensor(arguments *to, const char *packet, int64_t offset, char *data) {
+  const tvmb_tensor *t = (const tvmb_tensor *)(packet + offset);
+  argument_tensor *a = &to->tensors[to->num_tensors];
+  a->origin = NULL;
+  a->nbytes = (size_t)t->nbytes;
+  a->writable = t->writable;
+  if ((uintptr_t)data % (uintptr_t)t->align != 0) {
+    void *copy = aligned_memory(a->nbytes, (size_t)t->align);
+    if (copy == NULL) return TVMB_MEMORY;
+    memcpy(copy, data, a->nbytes);
+    a->origin = data;
+    data = (char *)copy;
+  }
+  a->tensor.data = data;
+  a->tensor.device.device_type = 1; /* kDLCPU */
+  a->tensor.device.device_id = 0;
+  a->tensor.ndim = t->ndim;
+  a->tensor.dtype = t->dtype;
+  a->tensor.shape = (int64_t *)(packet + offset + sizeof(tvmb_tensor));
+  a->tensor.strides = NULL;
+  a->tensor.byte_offset = 0;
+  to->num_tensors++;
+  return 0;
+}
+
+static int unpack(arguments *to, const char *codes, int n, const char *packet, char **buffers) {
+  const int64_t *slots = (const int64_t *)packet;
+  for (int i = 0; i < n; ++i) {
+    int code = (unsigned char)codes[i];
+    to->codes[i] = code;
+    to->values[i].v_int64 = slots[i];
+    if (code == kTVMStr) {
+      to->values[i].v_str = packet + slots[i];
+    } else if (code == kTVMBytes) {
+      to->bytes[i].size = (size_t)((const int64_t *)(packet + slots[i]))[0];
+      to->bytes[i].data = packet + slots[i] + sizeof(int64_t);
+      to->values[i].v_handle = &to->bytes[i];
+    } else if (code == TVMB_TENSOR) {
+      int rc = add_tensor(to, packet, slots[i], buffers[to->num_tensors]);
+      if (rc) return rc;
+      to->codes[i] = kTVMDLTensorHandle;
+      to->values[i].v_handle = &to->tensors[to->num_tensors - 1].tensor;
+    } else if (is_handle(code) && slots[i] == 0) {
+      return TVMB_CLOSED;
+    }
+  }
+  return 0;
+}
+
+/* What changed is found for all tensors first: one buffer may be both an input and an output. */
+static void copy_back(arguments *from) {
+  for (int i = 0; i < from->num_tensors; ++i) {
+    argument_tensor *a = &from->tensors[i];
+    a->changed = a->origin && a->writable && memcmp(a->origin, a->tensor.data, a->nbytes) != 0;
+  }
+  for (int i = 0; i < from->num_tensors; ++i) {
+    argument_tensor *a = &from->tensors[i];
+    if (a->changed) memcpy(a->origin, a->tensor.data, a->nbytes);
+    if (a->origin) free(a->tensor.data);
+  }
+}
+
+/* Calls, and returns the type code of the result, or a negative return code. An exception that a callback
+ * raised on this thread is delivered by the error; where the runtime lost it (a parallel launch with one
+ * worker ignores its body's return code), TVMB_SWALLOWED tells. */
+static int call(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret) {
+  TVMValue value;
+  int code = kTVMNullptr, before = raised;
+  value.v_int64 = 0;
+  int rc = TVMFuncCall((TVMFunctionHandle)func, values, codes, n, &value, &code);
+  int swallowed = raised > before;
+  raised = before;
+  if (rc) return rc;
+  *ret = value.v_int64;
+  return swallowed ? TVMB_SWALLOWED : code;
+}
+
+int tvmb_call_ints(uintptr_t func, int n, const int64_t *args, int64_t *ret) {
+  TVMValue values[SMALL];
+  int codes[SMALL];
+  if (!func) return TVMB_CLOSED;
+  for (int i = 0; i < n; ++i) {
+    values[i].v_int64 = args[i];
+    codes[i] = kTVMArgInt;
+  }
+  return call(func, values, codes, n, ret);
+}
+
+int tvmb_call(uintptr_t func, const char *codes, int n, const char *packet, char **buffers, int64_t *ret) {
+  TVMValue values[SMALL];
+  int type_codes[SMALL];
+  TVMByteArray bytes[SMALL];
+  argument_tensor tensors[SMALL];
+  arguments args = {values, type_codes, bytes, tensors, 0};
+  char *large = NULL;
+  if (!func) return TVMB_CLOSED;
+  if (n > SMALL) {
+    size_t each = sizeof(TVMValue) + sizeof(TVMByteArray) + sizeof(argument_tensor) + sizeof(int);
+    if ((large = malloc((size_t)n * each)) == NULL) return TVMB_MEMORY;
+    args.tensors = (argument_tensor *)large;
+    args.bytes = (TVMByteArray *)(args.tensors + n);
+    args.values = (TVMValue *)(args.bytes + n);
+    args.codes = (int *)(args.values + n);
+  }
+  int rc = unpack(&args, codes, n, packet, buffers);
+  if (rc == 0) rc = call(func, args.values, args.codes, n, ret);
+  copy_back(&args);
+  free(large);
+  return rc;
+}
+
+int tvmb_return(uintptr_t ret, const char *codes, const char *packet) {
+  TVMValue value;
+  int code;
+  TVMByteArray bytes;
+  arguments args = {&value, &code, &bytes, NULL, 0};
+  int rc = unpack(&args, codes, 1, packet, NULL);
+  return rc ? rc : TVMCFuncSetReturn((TVMRetValueHandle)ret, &value, &code, 1);
+}
+
+int tvmb_return_int(uintptr_t ret, int64_t number) {
+  TVMValue value;
+  int code = kTVMArgInt;
+  value.v_int64 = number;
+  return TVMCFuncSetReturn((TVMRetValueHandle)ret, &value, &code, 1);
+}
+
+double tvmb_as_double(int64_t bits) {
+  double value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+static void release(int64_t handle, int code) {
+  if (code == kTVMObjectHandle) tvmb_free_object((uintptr_t)handle);
+  if (code == kTVMModuleHandle) tvmb_free_module((uintptr_t)handle);
+  if (code == kTVMPackedFuncHandle) tvmb_free_function((uintptr_t)handle);
+  if (code == kTVMNDArrayHandle) tvmb_free_array((uintptr_t)handle);
+}
+
+/* Arguments are borrowed from the caller; what can be kept is made ours, for Python may keep it. */
+static int own(TVMValue *args, int *type_codes, int n, int64_t *values, char *codes) {
+  for (int i = 0; i < n; ++i) {
+    TVMValue value = args[i];
+    int code = type_codes[i], rc = 0;
+    if ((is_handle(code) && code != kTVMDLTensorHandle) || code == kTVMObjectRValueRefArg)
+      rc = TVMCbArgToReturn(&value, &code);
+    if (rc) {
+      while (i-- > 0) release(values[i], codes[i]);
+      return rc;
+    }
+    values[i] = value.v_int64;
+    codes[i] = (char)code;
+  }
+  return 0;
+}
+
+static int trampoline(TVMValue *args, int *type_codes, int n, TVMRetValueHandle ret, void *id) {
+  int64_t values[SMALL], *v = values;
+  char codes[SMALL], *c = codes;
+  if (tvmb_is_closing()) {
+    TVMAPISetLastError("RuntimeError: the Python interpreter is shutting down");
+    return -1;
+  }
+  if (n > SMALL) {
+    v = malloc((size_t)n * (sizeof(int64_t) + 1));
+    if (v == NULL) {
+      TVMAPISetLastError("MemoryError: no memory for a callback's arguments");
+      return -1;
+    }
+    c = (char *)(v + n);
+  }
+  int rc = own(args, type_codes, n, v, c);
+  if (rc == 0 && (rc = tvmb_on_call((intptr_t)id, n, c, v, (uintptr_t)ret)) != 0) raised++;
+  if (v != values) free(v);
+  return rc;
+}
+
+static void finalize(void *id) {
+  if (!tvmb_is_closing()) tvmb_on_finalize((intptr_t)id);
+}
+
+int tvmb_make_function(intptr_t id, TVMFunctionHandle *out) {
+  return TVMFuncCreateFromCFunc(trampoline, (void *)id, finalize, out);
+}

@@ -1,0 +1,71 @@
+"""Exceptions on their way through the runtime.
+
+An exception raised in a Python callback cannot cross C++ frames. It waits here, the runtime carries
+its text with a mark in it, and the Python call outside finds the mark and raises the same object.
+TVM may wrap the text (a compiled function does, the thread pool does) or give it to another language:
+the first line stays readable. ``TVMAPISetLastPythonError`` would do this from 0.14 on, but a process
+that ends with such an error pending dies (facts on the classic API, section 0).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections import OrderedDict
+from typing import Optional
+
+_MARK = re.compile(r" ?\[Python exception #(\d+)\]")
+_KEPT = 256
+_waiting: OrderedDict[int, tuple[BaseException, int]] = OrderedDict()
+_numbers = itertools.count(1)
+
+
+def park(error: BaseException) -> bytes:
+    """Keeps an exception until its mark comes by; returns the text that carries the mark."""
+    number = next(_numbers)
+    _waiting[number] = (error, threading.get_ident())
+    # An exception whose text the runtime dropped is never asked for: keep only the newest.
+    while len(_waiting) > _KEPT:
+        _waiting.popitem(last=False)
+    first, *rest = f"{type(error).__name__}: {_text(error)}".split("\n")
+    lines = [f"{first} [Python exception #{number}]", *rest, "Stack trace:", *_frames(error)]
+    return "\n".join(lines).replace("\0", "\\0").encode("utf-8", "backslashreplace")
+
+
+def claim(text: str) -> Optional[BaseException]:
+    """Takes the exception that a text has the mark of; None if it has none."""
+    taken = [_waiting.pop(int(number), None) for number in _MARK.findall(text)]
+    return next((entry[0] for entry in taken if entry), None)
+
+
+def claim_last() -> Optional[BaseException]:
+    """Takes the newest exception parked on this thread: the runtime lost its text."""
+    ident = threading.get_ident()
+    for number, (error, thread) in reversed(list(_waiting.items())):
+        if thread == ident:
+            _waiting.pop(number, None)
+            return error
+    return None
+
+
+def unmarked(text: str) -> str:
+    """The text without marks."""
+    return _MARK.sub("", text)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be shown)"
+
+
+def _frames(error: BaseException) -> list[str]:
+    lines = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
+        traceback = traceback.tb_next
+    return lines[::-1]

@@ -1,0 +1,132 @@
+"""TVM's values to Python: results of calls and arguments of callbacks alike.
+
+A value comes as its type code and its 8 bytes, taken as an integer. Whoever hands it over has made us
+its owner where it is a handle, except for a tensor's address (kTVMDLTensorHandle), which is borrowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .._tvm import ffi, lib
+from ..device import Device
+from ..dtype import DataType
+from . import encode
+from .encode import OpaqueHandle
+
+_cast = ffi.cast
+_string = ffi.string
+_char_pointer = ffi.typeof("char *")
+_byte_array_pointer = ffi.typeof("TVMByteArray *")
+
+#: Type code -> the function that makes the Python value. Wrapper classes put theirs in with `register`.
+decoders: dict[int, Callable[[int], Any]] = {}
+#: Type key of an object -> the function that makes the Python value.
+_object_keys: dict[str, Callable[[int], Any]] = {}
+_object_indices: dict[int, Callable[[int], Any]] = {}
+_other_object: Callable[[int], Any]
+
+
+def register(code: int, make: Callable[[int], Any]) -> None:
+    """Declares how values of a type code become Python values."""
+    decoders[code] = make
+
+
+def register_object(type_key: str, make: Callable[[int], Any]) -> None:
+    """Declares how objects of a type become Python values; ``""`` for all that have none of their own."""
+    global _other_object
+    if type_key:
+        _object_keys[type_key] = make
+    else:
+        _other_object = make
+    _object_indices.clear()
+
+
+def decode(code: int, bits: int) -> Any:
+    """The Python value of a type code and 8 bytes."""
+    try:
+        decoder = decoders[code]
+    except KeyError:
+        raise TypeError(f"TVM gave a value of type code {code}, which tvmbind does not know") from None
+    return decoder(bits)
+
+
+def _int(bits: int) -> int:
+    return bits
+
+
+def _none(bits: int) -> None:
+    return None
+
+
+def _opaque(bits: int) -> Any:
+    return OpaqueHandle(bits & 0xFFFFFFFFFFFFFFFF) if bits else None
+
+
+def _dtype(bits: int) -> DataType:
+    return DataType.from_code(bits & 0xFF, bits >> 8 & 0xFF, bits >> 16 & 0xFFFF)
+
+
+def _device(bits: int) -> Device:
+    return Device(bits & 0xFFFFFFFF, bits >> 32 & 0xFFFFFFFF)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
+
+
+def _str(bits: int) -> str:
+    return _text(_string(_cast(_char_pointer, bits)))
+
+
+def _bytes(bits: int) -> bytes:
+    array = _cast(_byte_array_pointer, bits)
+    return bytes(ffi.buffer(array.data, array.size))
+
+
+def _object(bits: int) -> Any:
+    if not bits:
+        return None
+    index = ffi.new("unsigned *")
+    lib.TVMObjectGetTypeIndex(_cast("void *", bits), index)
+    make = _object_indices.get(index[0])
+    if make is None:
+        make = _object_indices[index[0]] = _known_objects().get(index[0], _other_object)
+    return make(bits)
+
+
+def _known_objects() -> dict[int, Callable[[int], Any]]:
+    index = ffi.new("unsigned *")
+    return {
+        index[0]: make
+        for key, make in _object_keys.items()
+        if lib.TVMObjectTypeKey2Index(key.encode(), index) == 0
+    }
+
+
+def string_object(handle: int) -> str:
+    """The text of a runtime.String, which is then freed. It may hold NULs."""
+    text = _cast("tvmb_string *", handle)
+    data = bytes(ffi.buffer(text.data, text.size))
+    lib.tvmb_free_object(handle)
+    return _text(data)
+
+
+decoders.update(
+    {
+        encode.INT: _int,
+        encode.FLOAT: lib.tvmb_as_double,
+        encode.HANDLE: _opaque,
+        encode.NULL: _none,
+        encode.DTYPE: _dtype,
+        encode.DEVICE: _device,
+        encode.OBJECT: _object,
+        encode.STR: _str,
+        encode.BYTES: _bytes,
+        encode.BOOL: bool,
+    }
+)
+register_object("runtime.String", string_object)

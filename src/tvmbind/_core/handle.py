@@ -1,0 +1,71 @@
+"""``Handle``: the base of every wrapper of a native handle, and the only place that says who frees it."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional, TypeVar
+
+Self = TypeVar("Self", bound="Handle")
+
+
+class Handle:
+    """A native handle, as an integer address, with its owner.
+
+    ``_handle`` is 0 once closed. ``_owner`` is None if this wrapper owns the handle and frees it, else the
+    object that does, which is thereby kept alive.
+
+    Every wrapper can be closed early, and works in a ``with``; otherwise it lets go when it is collected.
+    """
+
+    __slots__ = ("__weakref__", "_handle", "_owner")
+
+    _handle: int
+    _owner: Optional[object]
+    # A C function, called with the handle; it does nothing once the interpreter is closing.
+    _free: Callable[[int], None]
+
+    def __init__(self) -> None:
+        raise TypeError(f"a {type(self).__name__} is made by the functions of tvmbind, not by its class")
+
+    @classmethod
+    def _from_handle(cls: type[Self], handle: int, owner: Optional[object] = None) -> Self:
+        """Wraps a handle. With no owner the wrapper takes over the caller's reference."""
+        self = cls.__new__(cls)
+        self._handle = handle
+        self._owner = owner
+        return self
+
+    @property
+    def closed(self) -> bool:
+        """Whether the handle has been let go."""
+        return not self._handle
+
+    def close(self) -> None:
+        """Lets go of the native object now; what else uses it keeps it alive. Twice does no harm."""
+        handle, owner = self._handle, self._owner
+        self._handle, self._owner = 0, None
+        if handle and owner is None:
+            self._free(handle)
+
+    def _open_handle(self) -> int:
+        if not self._handle:
+            raise ValueError(f"this {type(self).__name__} has been closed")
+        return self._handle
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        try:
+            if self._handle and self._owner is None:
+                self._free(self._handle)
+        except AttributeError:  # never came to have a handle
+            pass
+
+    def __copy__(self: Self) -> Self:
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled: it lives in this process's runtime")
+
+    def __reduce__(self) -> Any:
+        self.__copy__()

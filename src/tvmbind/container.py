@@ -1,0 +1,295 @@
+"""TVM's containers, as Python has them: ``Array``, ``Map``, ``ShapeTuple``, ``ADT``; and ``Object``.
+
+A ``String`` of TVM's arrives as ``str``. Source: TVM's ``runtime/container/*.h``; items come through the
+global functions that ``runtime/container.cc`` registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Optional, Union
+
+from . import _core
+from ._core import Handle, check
+from ._tvm import ffi, lib
+from .errors import TVMTypeError
+from .function import PackedFunc, get_global_func
+from .library import load_runtime
+
+_OBJECT = 8  # kTVMObjectHandle
+_functions: dict[str, PackedFunc] = {}
+
+
+def _call(name: str, *args: Any) -> Any:
+    func = _functions.get(name)
+    if func is None:
+        func = _functions[name] = get_global_func(f"runtime.{name}")  # type: ignore[assignment]
+    return func(*args)
+
+
+class Object(Handle):
+    """An object of the runtime's that has no more to say in Python than its type."""
+
+    __slots__ = ()
+
+    _free = lib.tvmb_free_object
+
+    @property
+    def type_index(self) -> int:
+        """The number of its type in this process."""
+        index = ffi.new("unsigned *")
+        check(lib.TVMObjectGetTypeIndex(ffi.cast("void *", self._open_handle()), index))
+        return int(index[0])
+
+    @property
+    def type_key(self) -> str:
+        """The name of its type, such as ``"relax.Closure"``; empty where the runtime does not tell (before 0.8)."""
+        if not load_runtime().has("TVMObjectTypeIndex2Key"):
+            return ""
+        text = ffi.new("char[256]")
+        check(lib.tvmb_type_key(self.type_index, text, 256))
+        return ffi.string(text).decode(errors="replace")  # type: ignore[no-any-return]
+
+    def same_as(self, other: object) -> bool:
+        """Whether both are the very same object of the runtime's."""
+        return isinstance(other, Object) and self._handle == other._handle
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.type_key if self._handle else '(closed)'}>"
+
+
+class Array(Object, Sequence[Any]):
+    """A sequence of the runtime's. Cannot be changed.
+
+    Parameters
+    ----------
+    items : iterable
+        What a packed function takes as an argument. Before TVM 0.18 an Array holds objects only: str, arrays,
+        modules, functions, containers, None; for ints there is `ShapeTuple`.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._handle, self._owner = 0, None
+        _take(self, _make("Array", "Array", list(items)))
+
+    def __len__(self) -> int:
+        return _call("ArraySize", self)  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Any:
+        return _item(self, index, lambda i: _call("ArrayGetItem", self, i))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (_call("ArrayGetItem", self, index) for index in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Array({list(self)!r})" if self._handle else "<Array (closed)>"
+
+
+class ShapeTuple(Object, Sequence[int]):
+    """A shape of the runtime's: a sequence of ints that cannot be changed.
+
+    Parameters
+    ----------
+    items : iterable of int
+    """
+
+    __slots__ = ()
+
+    def __init__(self, items: Iterable[int] = ()) -> None:
+        self._handle, self._owner = 0, None
+        _take(self, _call("ShapeTuple", *(item.__index__() for item in items)))
+
+    def __len__(self) -> int:
+        return _call("GetShapeTupleSize", self)  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Any:
+        return _item(self, index, lambda i: _call("GetShapeTupleElem", self, i))
+
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"ShapeTuple({list(self)!r})" if self._handle else "<ShapeTuple (closed)>"
+
+
+class ADT(Object, Sequence[Any]):
+    """An algebraic data type's value of the Relay VM: a tag, and fields as a sequence.
+
+    Parameters
+    ----------
+    tag : int
+    fields : iterable
+        Objects: arrays, containers, str.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, tag: int, fields: Iterable[Any] = ()) -> None:
+        self._handle, self._owner = 0, None
+        _take(self, _call("ADT", int(tag), *(_boxed(field) for field in fields)))
+
+    @property
+    def tag(self) -> int:
+        """Which constructor made it; 0 for a tuple."""
+        return _call("GetADTTag", self)  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return _call("GetADTSize", self)  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Any:
+        return _item(self, index, lambda i: _call("GetADTFields", self, i))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ADT) and self.tag == other.tag and _equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"ADT({self.tag}, {list(self)!r})" if self._handle else "<ADT (closed)>"
+
+
+class Map(Object, Mapping[Any, Any]):
+    """A mapping of the runtime's. Cannot be changed; its order is the runtime's.
+
+    Parameters
+    ----------
+    items : mapping
+        Keys are str, or objects. Values as the items of an `Array`.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, items: Mapping[Any, Any] = {}) -> None:  # noqa: B006  (never changed)
+        self._handle, self._owner = 0, None
+        flat = [part for key, value in items.items() for part in (key, value)]
+        _take(self, _make("Map", "Map", flat))
+
+    def __len__(self) -> int:
+        return _call("MapSize", self)  # type: ignore[no-any-return]
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return bool(_call("MapCount", self, _boxed(key)))
+        except TypeError:
+            return False
+
+    def __getitem__(self, key: Any) -> Any:
+        if key not in self:
+            raise KeyError(key)
+        return _call("MapGetItem", self, _boxed(key))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(_call("MapItems", self))[::2])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self.items()) == dict(other.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Map({dict(self.items())!r})" if self._handle else "<Map (closed)>"
+
+
+class String(str):
+    """A str that goes to TVM as an object (``runtime.String``), where a plain one goes as ``const char *``.
+
+    Objects of that type arrive as ``str``. Unlike a plain str it may hold NULs.
+    """
+
+    __slots__ = ()
+
+
+class _StringObject(Object):
+    """A runtime.String while it is an argument."""
+
+    __slots__ = ()
+
+
+def _string_object(value: str) -> _StringObject:
+    handle = _string_maker().call_for_handle(value.encode("utf-8", "surrogateescape"))
+    return _StringObject._from_handle(handle)
+
+
+def _string_maker() -> PackedFunc:
+    func = _functions.get("String")
+    if func is None:
+        func = _functions["String"] = get_global_func("runtime.String")  # type: ignore[assignment]
+    return func
+
+
+def _boxed(value: Any) -> Any:
+    """What a container can hold: a str only as an object."""
+    return String(value) if type(value) is str else value
+
+
+def _make(name: str, kind: str, values: Sequence[Any]) -> Object:
+    if not load_runtime().has("numbers in containers"):
+        for index, value in enumerate(values):
+            if isinstance(value, (bool, int, float)) or type(value).__module__ == "numpy" and not hasattr(value, "base"):
+                hint = "; a ShapeTuple holds ints" if isinstance(value, int) else ""
+                raise TVMTypeError(
+                    f"item {index} of the {kind} is {value!r}: before TVM 0.18 a container holds objects only, and "
+                    f"this is TVM {load_runtime().version}{hint}"
+                )
+            if isinstance(value, (bytes, bytearray)):
+                raise TVMTypeError(f"item {index} of the {kind} is bytes, which no container of TVM's holds")
+    return _call(name, *(_item_of(value) for value in values))  # type: ignore[no-any-return]
+
+
+def _item_of(value: Any) -> Any:
+    if type(value).__module__ == "numpy" and hasattr(value, "__array_interface__") and getattr(value, "ndim", 0):
+        from .ndarray import array
+
+        return array(value)  # a container outlives the call, so it cannot borrow
+    return _boxed(value)
+
+
+def _take(target: Object, made: Object) -> None:
+    target._handle, made._handle = made._handle, 0
+
+
+def _item(sequence: Sequence[Any], index: Any, get: Callable[[int], Any]) -> Any:
+    size = len(sequence)
+    if isinstance(index, slice):
+        return [get(i) for i in range(*index.indices(size))]
+    place = index.__index__()
+    if not -size <= place < size:
+        raise IndexError(f"index {place} is out of range: there are {size} items")
+    return get(place + size if place < 0 else place)
+
+
+def _equal(one: Sequence[Any], other: object) -> bool:
+    if not isinstance(other, Sequence) or isinstance(other, (str, bytes)):
+        return NotImplemented
+    return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other))
+
+
+def _from_sequence(value: Sequence[Any]) -> Array:
+    return Array(value)
+
+
+def _make_kind(kind: type[Object]) -> Callable[[int], Any]:
+    return lambda handle: kind._from_handle(handle)
+
+
+for _kind in (Object, Array, Map, ShapeTuple, ADT, _StringObject):
+    _core.register_codec(_kind, _OBJECT)
+_core.register_conversion(list, _OBJECT, _from_sequence)
+_core.register_conversion(tuple, _OBJECT, _from_sequence)
+_core.register_conversion(dict, _OBJECT, Map)
+_core.register_conversion(String, _OBJECT, _string_object)
+_core.register_object("", _make_kind(Object))
+for _key, _kind in {
+    "Array": Array, "Map": Map, "runtime.ShapeTuple": ShapeTuple, "runtime.ADT": ADT,
+}.items():  # fmt: skip
+    _core.register_object(_key, _make_kind(_kind))

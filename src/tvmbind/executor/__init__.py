@@ -1,0 +1,5 @@
+"""Executors: a model that TVM compiled, with inputs, outputs and ``run``."""
+
+from .graph import GraphModule
+
+__all__ = ["GraphModule"]

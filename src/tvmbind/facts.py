@@ -1,0 +1,89 @@
+"""What differs between versions of TVM, and how a runtime's version is told: one table of each.
+
+No classic runtime says its version. What it exports and registers does; the order of the questions in
+`fingerprint` was right on builds of sixteen versions. Code asks for a fact by name
+(``runtime_info().has("bool arguments")``), never for a version.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Callable
+
+#: Fact -> the minor versions 0.x that have it, first and last.
+FACTS: dict[str, tuple[int, int]] = {
+    "arrays are objects": (7, 99),  # before, NDArray has a container and reference count of its own
+    "functions are objects": (9, 99),  # before, a PackedFunc handle is a box on the heap
+    "finalizes replaced globals": (5, 6),  # from 0.7 on the registry never frees a function
+    "removes globals": (8, 99),
+    "bool arguments": (18, 99),  # kTVMArgBool; an unknown code aborts the process
+    "numbers in containers": (18, 99),  # before, an Array or Map holds objects only
+    "graph executor": (5, 19),
+    "devices of DLPack 0.7": (11, 99),
+    "128-byte alignment": (7, 9),  # kAllocAlignment; 64 in all others
+    "6-argument kernels": (7, 99),
+}
+
+#: First minor version -> argument names of runtime.RPCTimeEvaluator after mod, name, device type and id.
+TIME_EVALUATOR: dict[int, tuple[str, ...]] = {
+    5: ("number", "repeat", "min_repeat_ms"),
+    7: ("number", "repeat", "min_repeat_ms", "f_preproc"),
+    9: ("number", "repeat", "min_repeat_ms", "cooldown_interval_ms", "repeats_to_cooldown", "f_preproc"),
+    10: (
+        "number", "repeat", "min_repeat_ms", "limit_zero_time_iterations", "cooldown_interval_ms",
+        "repeats_to_cooldown", "f_preproc",
+    ),
+    14: (
+        "number", "repeat", "min_repeat_ms", "limit_zero_time_iterations", "cooldown_interval_ms",
+        "repeats_to_cooldown", "cache_flush_bytes", "f_preproc",
+    ),
+}  # fmt: skip
+
+
+def fingerprint(
+    has_symbol: Callable[[str], bool], has_global: Callable[[str], bool], arity_text: Callable[[str], str]
+) -> tuple[int, int, str]:
+    """The range of versions a classic runtime is of, and by what it was told.
+
+    Parameters
+    ----------
+    has_symbol, has_global : callable
+        Whether the library exports a symbol, or has registered a global function.
+    arity_text : callable
+        The error text of calling a global function with no arguments.
+
+    Returns
+    -------
+    first, last : int
+        Minor versions: 16, 17 for "0.16 or 0.17".
+    evidence : str
+        The symbols and functions that decided.
+    """
+    if not has_symbol("TVMObjectFree"):
+        return 5, 5, "no TVMObjectFree"
+    if has_symbol("TVMExtTypeFree"):
+        return 6, 6, "TVMExtTypeFree"
+    if not has_symbol("TVMFuncRemoveGlobal"):
+        return 7, 7, "TVMObjectRetain, no TVMFuncRemoveGlobal"
+    if not has_global("runtime.ModuleGetFormat"):
+        return 8, 8, "TVMFuncRemoveGlobal, no runtime.ModuleGetFormat"
+    if not has_global("runtime.ModuleGetPropertyMask"):
+        if has_global("runtime.SanitizeName"):
+            return 11, 11, "runtime.SanitizeName, no runtime.ModuleGetPropertyMask"
+        arity = re.search(r"expects (\d+) arguments", arity_text("runtime.RPCTimeEvaluator"))
+        count = arity[1] if arity else "?"
+        first, last = {"10": (9, 9), "11": (10, 10)}.get(count, (9, 10))
+        return first, last, f"runtime.RPCTimeEvaluator takes {count} arguments"
+    if not has_symbol("TVMAPISetLastPythonError"):
+        return 12, 13, "runtime.ModuleGetPropertyMask, no TVMAPISetLastPythonError"
+    if not has_symbol("TVMThrowLastError"):
+        return 14, 14, "TVMAPISetLastPythonError, no TVMThrowLastError"
+    if not has_global("runtime.ModuleClearImports"):
+        return 15, 15, "TVMThrowLastError, no runtime.ModuleClearImports"
+    if not has_global("runtime.BoxBool"):
+        return 16, 17, "runtime.ModuleClearImports, no runtime.BoxBool"
+    if has_global("runtime.module.loadbinary_relax.VMExecutable"):
+        return 20, 20, "runtime.module.loadbinary_relax.VMExecutable"
+    if has_global("vm.builtin.kv_cache_disagg_mark_send"):
+        return 19, 19, "runtime.BoxBool, vm.builtin.kv_cache_disagg_mark_send"
+    return 18, 19, "runtime.BoxBool, no vm.builtin.kv_cache_disagg_mark_send"

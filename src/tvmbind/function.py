@@ -1,0 +1,233 @@
+"""``PackedFunc`` and the registry of global functions: what TVM calls by name, from any language.
+
+Source: TVM's ``runtime/packed_func.h`` and ``runtime/registry.h``.
+"""
+
+from __future__ import annotations
+
+from collections import abc
+from typing import Any, Callable, Optional, TypeVar, Union, overload
+
+from . import _core
+from ._core import Handle, OpaqueHandle, check
+from ._tvm import ffi, lib
+from .device import Device
+from .dtype import DataType
+from .errors import TVMAttributeError, TVMValueError
+from .library import known_runtime, load_runtime
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FUNCTION = 10  # kTVMPackedFuncHandle
+
+
+class PackedFunc(_core.Function):
+    """A function behind TVM's calling convention: a compiled kernel, a function of the runtime's, a closure.
+
+    Call it with None, bool, int, float, str, bytes, numpy scalars and arrays, `NDArray`, `Module`,
+    `PackedFunc`, Python callables, `Device`, `DataType`, lists, tuples and dicts. A numpy array goes without
+    a copy where its memory is aligned for this runtime, else it is copied in, and back if it was changed.
+    It is the caller's: the function must not keep it after the call.
+
+    Raises
+    ------
+    TypeError
+        For an argument that TVM has no kind for; names it.
+    OverflowError
+        For an int outside of int64.
+    TVMError
+        For an error inside; an exception of a Python callback comes out as it was raised.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        state = " (closed)" if self.closed else ""
+        return f"<PackedFunc {self._name}{state}>" if self._name else f"<PackedFunc at {self._handle:#x}{state}>"
+
+    @property
+    def name(self) -> str:
+        """The name it was looked up by; empty if by none."""
+        return self._name
+
+
+# What keeps the Python callables of global functions: the registry of most versions never lets go.
+_registered: dict[str, _core.Registration] = {}
+
+
+def get_global_func(name: str, allow_missing: bool = False) -> Optional[PackedFunc]:
+    """A global function by name.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"runtime.SystemLib"``.
+    allow_missing : bool
+        Whether to return None instead of raising if there is none.
+
+    Returns
+    -------
+    PackedFunc or None
+        Look it up once and keep it: a look-up costs more than a call.
+
+    Raises
+    ------
+    TVMAttributeError
+        If there is no such function; also an ``AttributeError``.
+    """
+    load_runtime()
+    out = ffi.new("TVMFunctionHandle *")
+    check(lib.TVMFuncGetGlobal(_name_bytes(name), out))
+    if out[0]:
+        handle = int(ffi.cast("uintptr_t", out[0]))
+        return PackedFunc._from_handle(handle, name=name, keep=_registered.get(name))
+    if allow_missing:
+        return None
+    raise TVMAttributeError(f"there is no global function {name!r}{_alike(name)}")
+
+
+def list_global_func_names() -> list[str]:
+    """The names of all global functions, sorted."""
+    load_runtime()
+    size, names = ffi.new("int *"), ffi.new("const char ***")
+    check(lib.TVMFuncListGlobalNames(size, names))
+    return sorted(ffi.string(names[0][i]).decode() for i in range(size[0]))
+
+
+@overload
+def register_func(name_or_func: Union[str, None] = None, *, override: bool = False) -> Callable[[F], F]: ...
+@overload
+def register_func(name_or_func: F) -> F: ...
+@overload
+def register_func(name_or_func: str, func: F, override: bool = False) -> F: ...
+
+
+def register_func(name_or_func: Any = None, func: Any = None, override: bool = False) -> Any:
+    """Registers a function under a name, for TVM and every language in this process to call.
+
+    Works as a decorator, ``@register_func("my.name")`` or ``@register_func`` (under the function's own
+    name), and as a plain call, ``register_func("my.name", func)``.
+
+    Parameters
+    ----------
+    name_or_func : str or callable, optional
+        The name; or the function, whose ``__name__`` it then is.
+    func : callable, optional
+        The function; left out, a decorator is returned. A `PackedFunc` is registered as it is.
+    override : bool
+        Whether to replace a function that has the name. The one replaced is let go of.
+
+    Returns
+    -------
+    callable
+        The function, or the decorator.
+
+    Raises
+    ------
+    TVMValueError
+        If the name is taken and `override` is not given.
+    """
+    if callable(name_or_func):
+        return _register(name_or_func.__name__, name_or_func, override)
+    if func is not None:
+        return _register(name_or_func, func, override)
+
+    def decorator(decorated: F) -> F:
+        return _register(name_or_func or decorated.__name__, decorated, override)
+
+    return decorator
+
+
+def _register(name: str, func: F, override: bool) -> F:
+    encoded = _name_bytes(name)
+    if not callable(func):
+        raise TypeError(f"expected a callable to register as {name!r}, got {type(func).__name__}")
+    # The runtime's refusal differs by version, and 0.5 to 0.7 print a warning: ask first.
+    if not override and get_global_func(name, allow_missing=True) is not None:
+        raise TVMValueError(f"the global function {name!r} is already registered; pass override=True to replace it")
+    load_runtime()
+    if isinstance(func, PackedFunc):
+        check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", func._open_handle()), override))
+        _registered.pop(name, None)
+        return func
+    handle, id_ = _core.make_function(func)
+    try:
+        check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", handle), override))
+    finally:
+        lib.tvmb_free_function(handle)
+    _registered[name] = _core.Registration(id_)
+    return func
+
+
+def remove_global_func(name: str) -> None:
+    """Takes a global function out of the registry. If it is a Python callable, it is let go of.
+
+    A `PackedFunc` of it that was looked up before still works.
+
+    Raises
+    ------
+    TVMAttributeError
+        If there is no such function.
+    TVMNotImplementedError
+        If this runtime cannot (before 0.8).
+    """
+    if get_global_func(name, allow_missing=True) is None:
+        raise TVMAttributeError(f"there is no global function {name!r}{_alike(name)}")
+    check(lib.TVMFuncRemoveGlobal(_name_bytes(name)))
+    _registered.pop(name, None)
+
+
+def convert(value: Any) -> Any:
+    """The value as TVM would hold it.
+
+    A callable becomes a `PackedFunc`, a list or tuple an `Array`, a dict a `Map`, a numpy array an
+    `NDArray` (a copy). Numbers, str, bytes, None and objects of tvmbind are returned as they are.
+
+    Raises
+    ------
+    TypeError
+        If TVM has no kind for it.
+    """
+    if value is None or isinstance(value, (Handle, bool, int, float, str, bytes, Device, DataType, OpaqueHandle)):
+        return value
+    conversion = _core.conversion_for(type(value))
+    if conversion is not None:
+        load_runtime()
+        return conversion[1](value)
+    if type(value).__module__ == "numpy":
+        import numpy as np
+
+        if isinstance(value, np.ndarray):
+            from .ndarray import array
+
+            return array(value)
+        if isinstance(value, np.generic):
+            return convert(value.item())
+    raise TypeError(f"cannot convert a {type(value).__name__} to a value of TVM's")
+
+
+def _from_callable(func: Callable[..., Any]) -> PackedFunc:
+    handle, _ = _core.make_function(func)
+    return PackedFunc._from_handle(handle, name=getattr(func, "__qualname__", ""))  # type: ignore[no-any-return]
+
+
+def _name_bytes(name: str) -> bytes:
+    if not isinstance(name, str):
+        raise TypeError(f"expected a function's name, got {type(name).__name__}")
+    encoded = name.encode()
+    if not encoded or b"\0" in encoded:
+        raise ValueError(f"{name!r} is no function's name: it is empty or holds a NUL")
+    return encoded
+
+
+def _alike(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, list_global_func_names(), 3)
+    info = known_runtime()
+    return f" in TVM {info.version if info else '?'}" + (f"; did you mean {' or '.join(close)}?" if close else "")
+
+
+_core.register_codec(PackedFunc, _FUNCTION)
+_core.register_conversion(abc.Callable, _FUNCTION, _from_callable)
+_core.register(_FUNCTION, PackedFunc._from_handle)

@@ -1,0 +1,314 @@
+"""``Module``: a library of compiled functions, and the modules it imports.
+
+Source: TVM's ``runtime/module.h`` and ``runtime/module.cc``.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import Any, Optional, Union
+
+from . import _core, artifact
+from ._core import Handle, check
+from ._tvm import ffi, lib
+from .device import Device, cpu
+from .errors import TVMAttributeError, TVMOSError
+from .facts import TIME_EVALUATOR
+from .function import PackedFunc, get_global_func
+from .library import load_runtime, promote
+
+_MODULE = 9  # kTVMModuleHandle
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What a time evaluator measured: seconds per call, one number for each repeat."""
+
+    results: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Seconds."""
+        return sum(self.results) / len(self.results)
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        ordered, half = sorted(self.results), len(self.results) // 2
+        return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+    @property
+    def min(self) -> float:
+        """Seconds."""
+        return min(self.results)
+
+    @property
+    def max(self) -> float:
+        """Seconds."""
+        return max(self.results)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation, in seconds."""
+        return float((sum((x - self.mean) ** 2 for x in self.results) / len(self.results)) ** 0.5)
+
+    def __str__(self) -> str:
+        names = ("mean", "median", "min", "max", "std")
+        return ", ".join(f"{name} {getattr(self, name) * 1e3:.4f} ms" for name in names)
+
+
+class Module(Handle):
+    """Compiled functions, looked up by name: ``module["myadd"]``.
+
+    A function that was looked up keeps its module alive; so close a module whenever you like.
+    """
+
+    __slots__ = ("_entry",)
+
+    _free = lib.tvmb_free_module
+
+    @classmethod
+    def _from_handle(cls, handle: int, owner: Optional[object] = None) -> Any:
+        self = cls.__new__(cls)
+        self._handle = handle
+        self._owner = owner
+        self._entry = None
+        return self
+
+    def get_function(self, name: str, query_imports: bool = False) -> PackedFunc:
+        """A function of this module.
+
+        Parameters
+        ----------
+        name : str
+        query_imports : bool
+            Whether to look in imported modules too.
+
+        Raises
+        ------
+        TVMAttributeError
+            If there is none of that name; also an ``AttributeError``.
+        """
+        found = self._find(name, query_imports)
+        if found is None:
+            where = " or its imports" if query_imports else ""
+            raise TVMAttributeError(f"{self!r}{where} has no function {name!r}")
+        return found
+
+    def _find(self, name: str, query_imports: bool) -> Optional[PackedFunc]:
+        if not isinstance(name, str):
+            raise TypeError(f"expected a function's name, got {type(name).__name__}")
+        if "\0" in name:
+            raise ValueError(f"{name!r} is no function's name: it holds a NUL")
+        out = ffi.new("TVMFunctionHandle *")
+        check(lib.TVMModGetFunction(self._pointer(), name.encode(), bool(query_imports), out))
+        if not out[0]:
+            return None
+        return PackedFunc._from_handle(int(ffi.cast("uintptr_t", out[0])), name=name)  # type: ignore[no-any-return]
+
+    def implements_function(self, name: str, query_imports: bool = False) -> bool:
+        """Whether this module (or an imported one) has a function of that name."""
+        return self._find(name, query_imports) is not None
+
+    def __getitem__(self, name: str) -> PackedFunc:
+        return self.get_function(name)
+
+    @property
+    def entry_func(self) -> PackedFunc:
+        """The module's main function (``__tvm_main__``).
+
+        Raises
+        ------
+        TVMAttributeError
+            If it has none.
+        """
+        if self._entry is None:
+            self._entry = self.get_function("__tvm_main__")
+        return self._entry  # type: ignore[no-any-return]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.entry_func(*args)
+
+    def import_module(self, module: Module) -> None:
+        """Adds a module to the imports: its functions serve this module's."""
+        if not isinstance(module, Module):
+            raise TypeError(f"expected a Module to import, got {type(module).__name__}")
+        if _reaches(module, self):
+            raise ValueError("a module cannot import itself, also not through its imports")
+        check(lib.TVMModImport(self._pointer(), module._pointer()))
+
+    @property
+    def imported_modules(self) -> list[Module]:
+        """The modules that this one imports."""
+        count = _runtime_func("ModuleImportsSize")(self)
+        item = _runtime_func("ModuleGetImport")
+        return [item(self, index) for index in range(count)]
+
+    @property
+    def type_key(self) -> str:
+        """The kind of module: ``"library"``, ``"GraphExecutor"``, ..."""
+        return _runtime_func("ModuleGetTypeKey")(self)  # type: ignore[no-any-return]
+
+    @property
+    def format(self) -> str:
+        """The format that it is saved in, such as ``"so"``; empty if it has none."""
+        ask = get_global_func("runtime.ModuleGetFormat", allow_missing=True)
+        return ask(self) if ask else ""
+
+    def get_source(self, fmt: str = "") -> str:
+        """The source that the module keeps, in a format that it knows; empty if it has none."""
+        return _runtime_func("ModuleGetSource")(self, fmt)  # type: ignore[no-any-return]
+
+    def save(self, file_name: Union[str, os.PathLike[str]], fmt: str = "") -> None:
+        """Writes the module to a file.
+
+        Raises
+        ------
+        TVMError
+            If this kind of module cannot be saved: compiled libraries cannot, copy the file.
+        """
+        _runtime_func("ModuleSaveToFile")(self, os.fspath(file_name), fmt)
+
+    def time_evaluator(
+        self,
+        func_name: str,
+        dev: Optional[Device] = None,
+        number: int = 10,
+        repeat: int = 1,
+        min_repeat_ms: int = 0,
+        limit_zero_time_iterations: int = 100,
+        cooldown_interval_ms: int = 0,
+        repeats_to_cooldown: int = 1,
+        cache_flush_bytes: int = 0,
+        f_preproc: str = "",
+    ) -> Any:
+        """A function that times a function of this module, inside the runtime.
+
+        Parameters
+        ----------
+        func_name : str
+        dev : Device, optional
+            Where it runs; the host if not given.
+        number : int
+            Calls per measurement; a result is their mean.
+        repeat : int
+            Measurements.
+        min_repeat_ms : int
+            Raise `number` until a measurement takes this long, in milliseconds.
+        limit_zero_time_iterations, cooldown_interval_ms, repeats_to_cooldown, cache_flush_bytes : int
+            As TVM has them; an older runtime that lacks one ignores it.
+        f_preproc : str
+            A global function to call before each measurement.
+
+        Returns
+        -------
+        callable
+            Call it with the function's arguments; returns a `BenchmarkResult`.
+
+        Raises
+        ------
+        TVMAttributeError
+            If the module has no such function.
+        ValueError
+            If a number is out of range.
+        """
+        where = cpu(0) if dev is None else dev
+        given = dict(
+            number=number, repeat=repeat, min_repeat_ms=min_repeat_ms, f_preproc=f_preproc,
+            limit_zero_time_iterations=limit_zero_time_iterations, cooldown_interval_ms=cooldown_interval_ms,
+            repeats_to_cooldown=repeats_to_cooldown, cache_flush_bytes=cache_flush_bytes,
+        )  # fmt: skip
+        # The runtime divides by repeats_to_cooldown, and loops for ever on a number of 0.
+        for name in ("number", "repeat", "repeats_to_cooldown"):
+            if not 1 <= int(given[name]) < 2**31:
+                raise ValueError(f"{name} must be at least 1, got {given[name]}")
+        for name, value in given.items():
+            if name != "f_preproc" and not 0 <= int(value) < 2**31:
+                raise ValueError(f"{name} must not be negative, got {value}")
+        self.get_function(func_name)
+        minor = load_runtime().minor
+        names = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
+        make = _runtime_func("RPCTimeEvaluator")
+        run = make(self, func_name, *where, *(given[name] for name in names))
+
+        def evaluator(*args: Any) -> BenchmarkResult:
+            return BenchmarkResult(struct.unpack(f"{repeat}d", run(*args)))
+
+        return evaluator
+
+    def _pointer(self) -> Any:
+        return ffi.cast("void *", self._open_handle())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Module) and self._handle == other._handle
+
+    def __hash__(self) -> int:
+        return hash(self._handle)
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Module (closed)>"
+        return f"<Module {self.type_key} at {self._handle:#x}>"
+
+
+def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
+    """Loads a compiled module from a file.
+
+    Parameters
+    ----------
+    path : str or path
+        For example ``libdeploy.so``.
+    fmt : str
+        The format, if the file's extension does not tell.
+
+    Returns
+    -------
+    Module
+
+    Raises
+    ------
+    TVMOSError
+        If there is no such file, or it cannot be loaded: for another processor or system, cut short,
+        for another generation of TVM. Also an ``OSError``.
+    """
+    file = os.path.abspath(os.fspath(path))
+    info = load_runtime()
+    if artifact.check(file, info, fmt):
+        promote()
+    out = ffi.new("TVMModuleHandle *")
+    code = lib.TVMModLoadFromFile(os.fsencode(file), fmt.encode(), out)
+    if code:
+        _core.raise_error(code, default=TVMOSError)
+    return Module._from_handle(int(ffi.cast("uintptr_t", out[0])))  # type: ignore[no-any-return]
+
+
+def system_lib(symbol_prefix: str = "") -> Module:
+    """The module of the functions that are linked into this process.
+
+    Parameters
+    ----------
+    symbol_prefix : str
+        From TVM 0.10 on: which of several.
+    """
+    func = _runtime_func("SystemLib")
+    return func(symbol_prefix) if symbol_prefix else func()  # type: ignore[no-any-return]
+
+
+def _runtime_func(name: str) -> PackedFunc:
+    func = _cache.get(name)
+    if func is None:
+        func = _cache[name] = get_global_func(f"runtime.{name}")  # type: ignore[assignment]
+    return func
+
+
+_cache: dict[str, PackedFunc] = {}
+
+
+def _reaches(start: Module, goal: Module) -> bool:
+    return start == goal or any(_reaches(module, goal) for module in start.imported_modules)
+
+
+_core.register_codec(Module, _MODULE)
+_core.register(_MODULE, Module._from_handle)

@@ -1,0 +1,476 @@
+"""``NDArray``: an n-dimensional array that the runtime owns, or lends.
+
+Source: TVM's ``runtime/ndarray.h``, dlpack.h.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from . import _core
+from ._core import Handle, check
+from ._tvm import ffi, lib
+from .device import Device, cpu
+from .dtype import DataType
+from .errors import TVMError
+from .library import load_runtime
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NDARRAY, _DLTENSOR = 13, 7  # kTVMNDArrayHandle, kTVMDLTensorHandle
+_tensor_pointer = ffi.typeof("DLTensor *")
+_char_pointer = ffi.typeof("char *")
+_HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the processor reads
+_LARGEST = 2**62
+
+
+class _Lease:
+    """Owns an array's handle on behalf of the views of its memory: it is freed with the last of them."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def keep(self, memory: Any) -> None:
+        """Does nothing; holding this bound method is what keeps the lease."""
+
+    def __del__(self, _free: Any = lib.tvmb_free_array) -> None:
+        _free(self._handle)
+
+
+class NDArray(Handle):
+    """An array of TVM's: shape, element type, device and memory.
+
+    Made by `empty`, `array`, and the functions that return one. The memory lives as long as this object, or
+    any view of it, does.
+    """
+
+    __slots__ = ("_dtype", "_shape", "_tensor")
+
+    _free = lib.tvmb_free_array
+
+    @classmethod
+    def _from_handle(cls, handle: int, owner: Optional[object] = None) -> Any:
+        self = cls.__new__(cls)
+        self._handle = handle
+        self._owner = owner
+        self._tensor = None
+        self._shape = None
+        self._dtype = None
+        return self
+
+    def _dl(self) -> Any:
+        """The DLTensor, as cdata."""
+        if self._tensor is None or not self._handle:
+            self._tensor = ffi.cast(_tensor_pointer, self._open_handle())
+        return self._tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extent of each dimension."""
+        if self._shape is None or not self._handle:
+            tensor = self._dl()
+            self._shape = tuple(ffi.unpack(tensor.shape, tensor.ndim)) if tensor.ndim else ()
+        return self._shape
+
+    @property
+    def dtype(self) -> DataType:
+        """The type of an element; compares equal to TVM's name of it."""
+        if self._dtype is None or not self._handle:
+            dtype = self._dl().dtype
+            self._dtype = DataType.from_code(dtype.code, dtype.bits, dtype.lanes)
+        return self._dtype
+
+    @property
+    def device(self) -> Device:
+        """Where the memory is."""
+        device = self._dl().device
+        return Device(device.device_type, device.device_id)
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        size = 1
+        for extent in self.shape:
+            size *= extent
+        return size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements; a bool is one byte."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def strides(self) -> Optional[tuple[int, ...]]:
+        """Distance between neighbours in each dimension, in elements; None if C-contiguous (as in DLPack)."""
+        tensor = self._dl()
+        return tuple(ffi.unpack(tensor.strides, tensor.ndim)) if tensor.strides and tensor.ndim else None
+
+    @property
+    def byte_offset(self) -> int:
+        """Where the first element is, in bytes from the start of the memory."""
+        return int(self._dl().byte_offset)
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the memory is lent by a caller (a callback's tensor argument), not owned."""
+        return False
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The elements as a numpy array: a view, not a copy, for arrays on the host.
+
+        The view keeps the memory alive, also when this object is closed. For a device's array it is a copy.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of `shape`; writing to it writes to this array. The dtype is numpy's counterpart of `dtype`;
+            a vector type has its lanes as one more dimension.
+
+        Raises
+        ------
+        TypeError
+            If numpy has no such element type (``bfloat16`` needs the package ``ml_dtypes``).
+        """
+        import numpy as np
+
+        dtype = self.dtype.numpy()
+        tensor = self._dl()
+        if tensor.device.device_type not in _HOST:
+            return self._copy_to_host(np.empty(self.shape, dtype))
+        if self._owner is None:
+            self._owner = _Lease(self._handle)
+        start = ffi.cast(_char_pointer, tensor.data) + tensor.byte_offset
+        memory = ffi.gc(start, self._owner.keep)  # type: ignore[attr-defined]
+        if tensor.strides and not _contiguous(self.shape, self.strides or ()):
+            return self._strided(memory, dtype)
+        return np.ndarray(self.shape, dtype, ffi.buffer(memory, self.nbytes))
+
+    def _strided(self, memory: Any, dtype: Any) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        strides = [stride * self.dtype.itemsize for stride in self.strides or ()]
+        if any(stride < 0 for stride in strides):
+            raise TVMError(f"an array with negative strides {self.strides} cannot be viewed")
+        extent = sum((n - 1) * s for n, s in zip(self.shape, strides)) + self.dtype.itemsize if self.size else 0
+        return np.ndarray(self.shape, dtype, ffi.buffer(memory, extent), strides=strides)
+
+    def _copy_to_host(self, target: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        memory = ffi.from_buffer(target, require_writable=True)
+        check(lib.TVMArrayCopyToBytes(self._dl(), memory, target.nbytes))
+        check(lib.TVMSynchronize(*self.device, ffi.NULL))
+        return target
+
+    def copyfrom(self, source: Any) -> NDArray:
+        """Copies elements into this array.
+
+        Parameters
+        ----------
+        source : NDArray or array_like
+            Of the same shape. Of an NDArray also the element type must be the same; anything else is
+            converted to this array's type as ``numpy.asarray`` would.
+
+        Returns
+        -------
+        NDArray
+            This array.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        TypeError
+            If the element types of two NDArrays differ.
+        """
+        if isinstance(source, NDArray):
+            self._check_same(source)
+            check(lib.TVMArrayCopyFromTo(source._dl(), self._dl(), ffi.NULL))
+            check(lib.TVMSynchronize(*self.device, ffi.NULL))
+            return self
+        import numpy as np
+
+        dtype = self.dtype.numpy()
+        given = np.asarray(source)
+        if given.dtype != dtype and not _convertible(given.dtype, dtype):
+            raise TypeError(f"cannot copy elements of numpy's {given.dtype} into an array of {self.dtype}")
+        shape = self.shape + dtype.shape
+        if given.shape != shape:
+            raise ValueError(f"cannot copy an array of shape {given.shape} into one of shape {self.shape}")
+        if self._dl().device.device_type in _HOST:
+            np.copyto(self.numpy(), given, casting="unsafe")
+            return self
+        host = np.ascontiguousarray(given, dtype.base)
+        check(lib.TVMArrayCopyFromBytes(self._dl(), ffi.from_buffer(host), host.nbytes))
+        return self
+
+    def copyto(self, target: Union[NDArray, Device]) -> NDArray:
+        """Copies the elements to another array, or to a new one on a device.
+
+        Parameters
+        ----------
+        target : NDArray or Device
+            An array must have the same shape and element type.
+
+        Returns
+        -------
+        NDArray
+            The array copied to.
+        """
+        if isinstance(target, NDArray):
+            return target.copyfrom(self)
+        if isinstance(target, Device):
+            return empty(self.shape, self.dtype, target).copyfrom(self)
+        raise TypeError(f"expected an NDArray or a Device to copy to, got {type(target).__name__}")
+
+    def copy(self) -> NDArray:
+        """A copy on the same device."""
+        return self.copyto(self.device)
+
+    def _fill(self, data: Any) -> None:
+        """Copies raw bytes into the memory."""
+        if self.nbytes:
+            check(lib.TVMArrayCopyFromBytes(self._dl(), ffi.from_buffer(data), self.nbytes))
+
+    def _to_bytes(self) -> bytes:
+        """The raw bytes of the memory, in C order."""
+        target = bytearray(self.nbytes)
+        if target:
+            check(lib.TVMArrayCopyToBytes(self._dl(), ffi.from_buffer(target), self.nbytes))
+        return bytes(target)
+
+    def _check_same(self, other: NDArray) -> None:
+        if other.shape != self.shape:
+            raise ValueError(f"cannot copy an array of shape {other.shape} into one of shape {self.shape}")
+        if other.dtype != self.dtype:
+            raise TypeError(f"cannot copy an array of {other.dtype} into one of {self.dtype}; convert it in numpy")
+
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        view = self.numpy()
+        if dtype is not None and np.dtype(dtype) != view.dtype:
+            if copy is False:
+                raise ValueError(f"an array of {self.dtype} cannot be seen as {np.dtype(dtype)} without a copy")
+            return view.astype(dtype)
+        return view.copy() if copy else view
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.numpy()[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self._dl().device.device_type in _HOST:
+            self.numpy()[index] = value
+        elif isinstance(index, slice) and index == slice(None):
+            self.copyfrom(value)
+        else:
+            raise IndexError(f"part of an array on {self.device} cannot be set; copy it whole")
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an array without dimensions")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<{type(self).__name__} (closed)>"
+        head = f"<{type(self).__name__} shape={self.shape} dtype={str(self.dtype)!r} device={self.device}>"
+        if self.size > 1000:
+            return head
+        try:
+            return f"{head}\n{self.numpy()!r}"
+        except (TypeError, TVMError):
+            return head
+
+
+class BorrowedNDArray(NDArray):
+    """A tensor that a caller lent to a callback: it is the caller's memory, to read and to write.
+
+    When the callback returns and still keeps this object, it becomes a plain `NDArray` with a copy of the
+    elements. A numpy view of it cannot be kept: that is an error of the callback's.
+    """
+
+    __slots__ = ()
+
+    @property
+    def is_view(self) -> bool:
+        """True: the memory is the caller's."""
+        return True
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A numpy view of the caller's memory, to be used before the callback returns."""
+        if self._owner is _LENT:
+            self._owner = _Lent()
+        return super().numpy()
+
+    def close(self) -> None:
+        """Forgets the tensor; its memory is the caller's."""
+        self._handle = 0
+
+    def _to_owned(self) -> NDArray:
+        return self.copyto(cpu(0) if self.device.device_type in _HOST else self.device)
+
+    def _end_borrow(self, kept: bool, quiet: bool) -> None:
+        if not self._handle:
+            return
+        exported = type(self._owner) is _Lent and _references(self._owner) > _UNSHARED
+        if kept or (exported and quiet):
+            owned = self._to_owned()
+            self.__class__ = NDArray  # type: ignore[assignment]
+            self._tensor = None
+            self._handle, owned._handle = owned._handle, 0
+            self._owner, owned._owner = owned._owner, None
+        else:
+            self._handle = 0
+        if exported and not quiet:
+            raise BufferError(
+                "a numpy view of a tensor argument outlived its callback, and the memory is the caller's: "
+                "keep a copy (x.numpy().copy()), or the argument itself"
+            )
+
+
+class _Lent:
+    """Counts, by its references, the views of a lent tensor."""
+
+    __slots__ = ()
+
+    def keep(self, memory: Any) -> None:
+        """Does nothing; holding this bound method is what counts."""
+
+
+_LENT = _Lent()
+
+
+def _references(owner: Any) -> int:
+    return sys.getrefcount(owner) if hasattr(sys, "getrefcount") else 0
+
+
+def _measure_unshared() -> int:
+    class Probe:
+        __slots__ = ("_owner",)
+
+    probe = Probe()
+    probe._owner = _Lent()
+    return _references(probe._owner)
+
+
+_UNSHARED = _measure_unshared()
+
+
+def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    expected = 1
+    for extent, stride in zip(reversed(shape), reversed(strides)):
+        if extent != 1 and stride != expected:
+            return False
+        expected *= extent
+    return True
+
+
+def _convertible(given: Any, wanted: Any) -> bool:
+    return given.kind in "biufc" and (given.kind != "c" or wanted.kind == "c") or given.kind == "V"
+
+
+def _shape(shape: Any) -> list[int]:
+    if hasattr(shape, "__index__"):
+        shape = (shape,)
+    try:
+        extents = [extent.__index__() for extent in shape]
+    except (TypeError, AttributeError):
+        raise TypeError(f"expected a shape as a sequence of ints, got {shape!r}") from None
+    if any(extent < 0 for extent in extents):
+        raise ValueError(f"a shape has no negative extents, got {tuple(extents)}")
+    return extents
+
+
+def empty(
+    shape: Union[int, Sequence[int]], dtype: Any = "float32", device: Optional[Device] = None
+) -> NDArray:
+    """A new array with whatever is in its memory.
+
+    Parameters
+    ----------
+    shape : sequence of int, or int
+        None negative. ``()`` has one element.
+    dtype : str or DataType or numpy.dtype
+    device : Device, optional
+        The host if not given.
+
+    Returns
+    -------
+    NDArray
+        C-contiguous, aligned for this runtime and for zero copy.
+
+    Raises
+    ------
+    TypeError
+        If shape or dtype are none.
+    ValueError
+        If an extent is negative, or the array is larger than any memory.
+    TVMError
+        If the device is not there or has not that much memory.
+    """
+    where = cpu(0) if device is None else device
+    if not isinstance(where, Device):
+        raise TypeError(f"expected a Device, such as cpu(0), got {type(where).__name__}")
+    extents = _shape(shape)
+    wanted = DataType(dtype)
+    nbytes = wanted.itemsize
+    for extent in extents:
+        nbytes *= extent
+    if nbytes > _LARGEST or any(extent > _LARGEST for extent in extents):
+        raise ValueError(f"an array of shape {tuple(extents)} and type {wanted} is larger than any memory")
+    load_runtime()
+    out = ffi.new("TVMArrayHandle *")
+    check(
+        lib.TVMArrayAlloc(
+            extents, len(extents), wanted.type_code, wanted.bits, wanted.lanes, *where, out
+        )
+    )
+    return NDArray._from_handle(int(ffi.cast("uintptr_t", out[0])))  # type: ignore[no-any-return]
+
+
+def array(x: Any, device: Optional[Device] = None) -> NDArray:
+    """A new array with a copy of the elements.
+
+    Parameters
+    ----------
+    x : NDArray or array_like
+        Anything ``numpy.asarray`` takes; keeps its element type.
+    device : Device, optional
+        The host if not given; for an NDArray, where it is.
+
+    Returns
+    -------
+    NDArray
+
+    Raises
+    ------
+    TypeError
+        If the elements are of a type that TVM has not.
+    """
+    if isinstance(x, NDArray):
+        return x.copyto(device or x.device)
+    import numpy as np
+
+    given = np.asarray(x)
+    dtype = DataType(given.dtype.newbyteorder("=") if given.dtype.kind != "V" else given.dtype)
+    return empty(given.shape, dtype, device).copyfrom(given)
+
+
+def _borrowed(address: int) -> BorrowedNDArray:
+    return BorrowedNDArray._from_handle(address, _LENT)  # type: ignore[no-any-return]
+
+
+_core.register_codec(NDArray, _NDARRAY)
+_core.register_codec(BorrowedNDArray, _DLTENSOR)
+_core.register(_NDARRAY, NDArray._from_handle)
+_core.register(_DLTENSOR, _borrowed)
+_core.set_array_maker(array)

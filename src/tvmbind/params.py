@@ -1,0 +1,139 @@
+"""Parameter files (``.params``): a dict of arrays, in TVM's own format.
+
+Read and written here, not by the runtime: it believes every number in the file, and 0.7 has no function
+for it. Layout: TVM's ``runtime/file_utils.cc`` (SaveParams, LoadParams) and ``NDArray::Save``; all
+little-endian, the same from 0.5 to 0.20.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any, Union
+
+from .dtype import DataType
+from .errors import TVMValueError
+from .ndarray import NDArray, array, empty
+
+_LIST_MAGIC = 0xF7E58D4F05049CB7
+_ARRAY_MAGIC = 0xDD5E40F096B4A13F
+
+
+class _Reader:
+    """Takes pieces off a buffer, and never more than there is."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, size: int, what: str) -> memoryview:
+        if size < 0 or size > len(self.data) - self.at:
+            raise TVMValueError(
+                f"the params end within {what}: {size} bytes are needed at byte {self.at}, "
+                f"{len(self.data) - self.at} are left"
+            )
+        piece = self.data[self.at : self.at + size]
+        self.at += size
+        return piece
+
+    def numbers(self, form: str, what: str) -> tuple[Any, ...]:
+        return struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}"), what))
+
+
+def load_param_dict(param_bytes: Union[bytes, bytearray, memoryview]) -> dict[str, NDArray]:
+    """The arrays of a ``.params`` file.
+
+    Parameters
+    ----------
+    param_bytes : bytes
+        The file's contents.
+
+    Returns
+    -------
+    dict of str to NDArray
+        On the host, in the file's order; the elements are copied.
+
+    Raises
+    ------
+    TVMValueError
+        If it is no such file, or is cut short or damaged; says where. Also a ``ValueError``.
+    """
+    reader = _Reader(memoryview(param_bytes).cast("B"))
+    magic, _ = reader.numbers("QQ", "the header")
+    if magic != _LIST_MAGIC:
+        raise TVMValueError(f"these are no params of TVM's: they begin with {magic:#x}, not {_LIST_MAGIC:#x}")
+    (count,) = reader.numbers("Q", "the number of names")
+    names = []
+    for index in range(count):
+        (length,) = reader.numbers("Q", f"the length of name {index}")
+        raw = bytes(reader.take(length, f"name {index}"))
+        try:
+            names.append(raw.decode())
+        except UnicodeDecodeError:
+            raise TVMValueError(f"name {index} of the params is no UTF-8 text: {raw[:40]!r}") from None
+    (arrays,) = reader.numbers("Q", "the number of arrays")
+    if arrays != count:
+        raise TVMValueError(f"the params have {count} names and {arrays} arrays")
+    return {name: _read_array(reader, name) for name in names}
+
+
+def _read_array(reader: _Reader, name: str) -> NDArray:
+    what = f"the array {name!r}"
+    magic, _, device_type, _, ndim, code, bits, lanes = reader.numbers("QQiiiBBH", what)
+    if magic != _ARRAY_MAGIC:
+        raise TVMValueError(f"{what} of the params is damaged: it begins with {magic:#x}, not {_ARRAY_MAGIC:#x}")
+    if device_type != 1:
+        raise TVMValueError(f"{what} of the params is for device type {device_type}, expected the host's")
+    if not 0 <= ndim <= 64:
+        raise TVMValueError(f"{what} of the params has {ndim} dimensions")
+    shape = reader.numbers(f"{ndim}q", what)
+    (nbytes,) = reader.numbers("q", what)
+    dtype = DataType.from_code(code, bits, lanes)
+    expected = (bits + 7) // 8  # TVM's writer leaves the lanes out
+    for extent in shape:
+        expected *= extent
+    if min(shape, default=0) < 0 or nbytes != expected or lanes != 1:
+        raise TVMValueError(f"{what} of the params is damaged: shape {shape} of {dtype} in {nbytes} bytes")
+    data = reader.take(nbytes, what)
+    made = empty(shape, dtype)
+    made._fill(data)
+    return made
+
+
+def save_param_dict(params: Mapping[str, Any]) -> bytes:
+    """The contents of a ``.params`` file.
+
+    Parameters
+    ----------
+    params : mapping of str to NDArray or array_like
+
+    Returns
+    -------
+    bytes
+        As TVM writes them, in the mapping's order.
+
+    Raises
+    ------
+    TypeError
+        If a name is no str, or an element type is none of TVM's.
+    """
+    names, blocks = [], []
+    for name, value in params.items():
+        if not isinstance(name, str):
+            raise TypeError(f"expected names of parameters as str, got {name!r}")
+        raw = name.encode()
+        names.append(struct.pack("<Q", len(raw)) + raw)
+        blocks.append(_array_bytes(value if isinstance(value, NDArray) else array(value)))
+    count = struct.pack("<Q", len(names))
+    return b"".join((struct.pack("<QQ", _LIST_MAGIC, 0), count, *names, count, *blocks))
+
+
+def _array_bytes(value: NDArray) -> bytes:
+    dtype, shape = value.dtype, value.shape
+    if dtype.lanes != 1:
+        raise TypeError(f"params hold no vectors, and an array is of {dtype}")
+    head = struct.pack(
+        f"<QQiiiBBH{len(shape)}qq",
+        _ARRAY_MAGIC, 0, 1, 0, len(shape), dtype.type_code, dtype.bits, dtype.lanes, *shape, value.nbytes,
+    )  # fmt: skip
+    return head + value._to_bytes()
