@@ -9,13 +9,14 @@ enum {
   TVMB_MISSING = -64,   /* the runtime lacks a function: tvmb_missing_name() */
   TVMB_SWALLOWED = -65, /* the call succeeded, but a Python callback in it had raised */
   TVMB_CLOSED = -66,    /* an argument's handle is 0: a closed object */
-  TVMB_MEMORY = -67     /* out of memory while packing arguments */
+  TVMB_MEMORY = -67,    /* out of memory while packing arguments */
+  TVMB_NO_STACK = -68   /* of tvmb_on_call: Python had no stack left to say what was raised */
 };
 
 /* Codes of ours in a packet, beside TVMArgTypeCode (see csrc/call.c). */
 enum { TVMB_TENSOR = 64 };
 
-/* How a host buffer looks to a packed function: precedes the shape in the packet. */
+/* How a host buffer looks to a packed function; its shape follows, an int64_t each. */
 typedef struct {
   int64_t nbytes;
   int32_t ndim;
@@ -24,38 +25,41 @@ typedef struct {
   DLDataType dtype;
 } tvmb_tensor;
 
-/* The head of a runtime.String object (runtime/container/string.h, since 0.7). */
-typedef struct {
-  uint32_t type_index;
-  int32_t ref_counter;
-  void *deleter;
-  const char *data;
-  uint64_t size;
-} tvmb_string;
-
-/* loader.c: opening a runtime, filling the table. */
+/* loader.c: opening a runtime; filling the table, from a classic runtime or from libtvm_ffi (csrc/modern.c). */
 void *tvmb_open(const char *path, int global);
 int tvmb_promote(const char *path);
 const char *tvmb_open_error(void);
 const char *tvmb_loaded_path(const char *symbol);
 void *tvmb_symbol(void *library, const char *name);
-int tvmb_bind(void *library);
+int tvmb_bind_classic(void *library);
+int tvmb_bind_modern(void *library);
+void tvmb_modern_version(unsigned *numbers);
+void tvmb_modern_context(void *library);
+int tvmb_modern_imports(uintptr_t module, uintptr_t *array);
 int tvmb_has(const char *name);
 const char *tvmb_missing_name(void);
 
 /* call.c: packed functions, both ways. */
 int tvmb_call(uintptr_t func, const char *codes, int num_args, const char *packet, char **buffers, int64_t *ret);
 int tvmb_call_ints(uintptr_t func, int num_args, const int64_t *args, int64_t *ret);
+int tvmb_call_str(uintptr_t func, const char *text, int64_t *ret);
 int tvmb_return(uintptr_t ret, const char *codes, const char *packet);
 int tvmb_return_int(uintptr_t ret, int64_t value);
 int tvmb_make_function(intptr_t id, TVMFunctionHandle *out);
 double tvmb_as_double(int64_t bits);
+/* A new reference as an address; 0: there is none; negative: a return code. So does the next. */
+int64_t tvmb_get_global(const char *name);
+int64_t tvmb_array_alloc(const int64_t *shape, int ndim, int code, int bits, int lanes, int device, int index);
+/* The address of the table of functions that src/tvmbind/_core/_fast calls. */
+uintptr_t tvmb_functions_address(void);
 
-/* handle.c: letting go of what Python owns; nothing is done once the interpreter is closing. */
+/* handle.c: letting go of what Python owns (nothing is done once the interpreter is closing), looking inside. */
 void tvmb_free_object(uintptr_t handle);
 void tvmb_free_module(uintptr_t handle);
 void tvmb_free_function(uintptr_t handle);
 void tvmb_free_array(uintptr_t handle);
 int tvmb_type_key(unsigned index, char *text, size_t size);
+const char *tvmb_text(uintptr_t string, size_t *size);
+const int64_t *tvmb_extents(uintptr_t shape, size_t *size);
 void tvmb_closing(void);
 int tvmb_is_closing(void);

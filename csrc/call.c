@@ -4,10 +4,8 @@
  * argument's code, and a block of memory that starts with an 8-byte slot for each argument:
  *
  *   a scalar or a handle   the TVMValue itself
- *   kTVMStr                the offset in the packet of its text, NUL-terminated
- *   kTVMBytes              the offset in the packet of its size (8 bytes) and the bytes
- *   TVMB_TENSOR            the offset in the packet of a tvmb_tensor and its shape; the memory itself is
- *                          the next of buffers
+ *   kTVMStr, kTVMBytes     the length; the text follows the slots, in the arguments' order, each with a NUL
+ *   TVMB_TENSOR            nothing; the next two of buffers are a tvmb_tensor with its shape, and the memory
  */
 #include "tvmbind_c.h"
 
@@ -22,9 +20,8 @@ static TVMB_THREAD int raised = 0;
 typedef struct {
   DLTensor tensor;
   void *origin; /* where a copy came from; NULL: the memory itself went in */
+  void *before; /* a second copy, to tell by whether the first was changed; NULL: it cannot go back */
   size_t nbytes;
-  int writable;
-  int changed;
 } argument_tensor;
 
 typedef struct {
@@ -45,25 +42,27 @@ static void *aligned_memory(size_t nbytes, size_t align) {
   return posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, nbytes ? nbytes : 1) ? NULL : memory;
 }
 
-static int add_tensor(arguments *to, const char *packet, int64_t offset, char *data) {
-  const tvmb_tensor *t = (const tvmb_tensor *)(packet + offset);
+static int add_tensor(arguments *to, const char *description, char *data) {
+  const tvmb_tensor *t = (const tvmb_tensor *)description;
   argument_tensor *a = &to->tensors[to->num_tensors];
   a->origin = NULL;
+  a->before = NULL;
   a->nbytes = (size_t)t->nbytes;
-  a->writable = t->writable;
-  if ((uintptr_t)data % (uintptr_t)t->align != 0) {
-    void *copy = aligned_memory(a->nbytes, (size_t)t->align);
+  /* A kernel cannot tell that memory is read-only: it never gets it. */
+  if (!t->writable || (uintptr_t)data % (uintptr_t)t->align != 0) {
+    char *copy = aligned_memory(a->nbytes * (t->writable ? 2 : 1), (size_t)t->align);
     if (copy == NULL) return TVMB_MEMORY;
     memcpy(copy, data, a->nbytes);
+    if (t->writable) a->before = memcpy(copy + a->nbytes, data, a->nbytes);
     a->origin = data;
-    data = (char *)copy;
+    data = copy;
   }
   a->tensor.data = data;
   a->tensor.device.device_type = 1; /* kDLCPU */
   a->tensor.device.device_id = 0;
   a->tensor.ndim = t->ndim;
   a->tensor.dtype = t->dtype;
-  a->tensor.shape = (int64_t *)(packet + offset + sizeof(tvmb_tensor));
+  a->tensor.shape = (int64_t *)(description + sizeof(tvmb_tensor));
   a->tensor.strides = NULL;
   a->tensor.byte_offset = 0;
   to->num_tensors++;
@@ -72,37 +71,39 @@ static int add_tensor(arguments *to, const char *packet, int64_t offset, char *d
 
 static int unpack(arguments *to, const char *codes, int n, const char *packet, char **buffers) {
   const int64_t *slots = (const int64_t *)packet;
+  const char *text = packet + n * sizeof(int64_t);
   for (int i = 0; i < n; ++i) {
     int code = (unsigned char)codes[i];
     to->codes[i] = code;
-    to->values[i].v_int64 = slots[i];
     if (code == kTVMStr) {
-      to->values[i].v_str = packet + slots[i];
+      to->values[i].v_str = text;
+      text += slots[i] + 1;
     } else if (code == kTVMBytes) {
-      to->bytes[i].size = (size_t)((const int64_t *)(packet + slots[i]))[0];
-      to->bytes[i].data = packet + slots[i] + sizeof(int64_t);
+      to->bytes[i].size = (size_t)slots[i];
+      to->bytes[i].data = text;
       to->values[i].v_handle = &to->bytes[i];
+      text += slots[i] + 1;
     } else if (code == TVMB_TENSOR) {
-      int rc = add_tensor(to, packet, slots[i], buffers[to->num_tensors]);
+      int rc = add_tensor(to, buffers[0], buffers[1]);
       if (rc) return rc;
+      buffers += 2;
       to->codes[i] = kTVMDLTensorHandle;
       to->values[i].v_handle = &to->tensors[to->num_tensors - 1].tensor;
     } else if (is_handle(code) && slots[i] == 0) {
       return TVMB_CLOSED;
+    } else {
+      to->values[i].v_int64 = slots[i];
     }
   }
   return 0;
 }
 
-/* What changed is found for all tensors first: one buffer may be both an input and an output. */
+/* What was not changed does not go back: the memory may be another argument's too, and that one's result. */
 static void copy_back(arguments *from) {
   for (int i = 0; i < from->num_tensors; ++i) {
     argument_tensor *a = &from->tensors[i];
-    a->changed = a->origin && a->writable && memcmp(a->origin, a->tensor.data, a->nbytes) != 0;
-  }
-  for (int i = 0; i < from->num_tensors; ++i) {
-    argument_tensor *a = &from->tensors[i];
-    if (a->changed) memcpy(a->origin, a->tensor.data, a->nbytes);
+    if (a->before && memcmp(a->before, a->tensor.data, a->nbytes) != 0)
+      memcpy(a->origin, a->tensor.data, a->nbytes);
     if (a->origin) free(a->tensor.data);
   }
 }
@@ -110,7 +111,7 @@ static void copy_back(arguments *from) {
 /* Calls, and returns the type code of the result, or a negative return code. An exception that a callback
  * raised on this thread is delivered by the error; where the runtime lost it (a parallel launch with one
  * worker ignores its body's return code), TVMB_SWALLOWED tells. */
-static int call(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret) {
+int tvmb_call_values(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret) {
   TVMValue value;
   int code = kTVMNullptr, before = raised;
   value.v_int64 = 0;
@@ -126,11 +127,19 @@ int tvmb_call_ints(uintptr_t func, int n, const int64_t *args, int64_t *ret) {
   TVMValue values[SMALL];
   int codes[SMALL];
   if (!func) return TVMB_CLOSED;
+  if (n > SMALL) return TVMB_MEMORY;
   for (int i = 0; i < n; ++i) {
     values[i].v_int64 = args[i];
     codes[i] = kTVMArgInt;
   }
-  return call(func, values, codes, n, ret);
+  return tvmb_call_values(func, values, codes, n, ret);
+}
+
+int tvmb_call_str(uintptr_t func, const char *text, int64_t *ret) {
+  TVMValue value;
+  int code = kTVMStr;
+  value.v_str = text;
+  return func ? tvmb_call_values(func, &value, &code, 1, ret) : TVMB_CLOSED;
 }
 
 int tvmb_call(uintptr_t func, const char *codes, int n, const char *packet, char **buffers, int64_t *ret) {
@@ -150,7 +159,7 @@ int tvmb_call(uintptr_t func, const char *codes, int n, const char *packet, char
     args.codes = (int *)(args.values + n);
   }
   int rc = unpack(&args, codes, n, packet, buffers);
-  if (rc == 0) rc = call(func, args.values, args.codes, n, ret);
+  if (rc == 0) rc = tvmb_call_values(func, args.values, args.codes, n, ret);
   copy_back(&args);
   free(large);
   return rc;
@@ -178,6 +187,18 @@ double tvmb_as_double(int64_t bits) {
   return value;
 }
 
+int64_t tvmb_get_global(const char *name) {
+  TVMFunctionHandle found = NULL;
+  int rc = TVMFuncGetGlobal(name, &found);
+  return rc ? rc : (int64_t)(intptr_t)found;
+}
+
+int64_t tvmb_array_alloc(const int64_t *shape, int ndim, int code, int bits, int lanes, int device, int index) {
+  TVMArrayHandle made = NULL;
+  int rc = TVMArrayAlloc(shape, ndim, code, bits, lanes, device, index, &made);
+  return rc ? rc : (int64_t)(intptr_t)made;
+}
+
 static void release(int64_t handle, int code) {
   if (code == kTVMObjectHandle) tvmb_free_object((uintptr_t)handle);
   if (code == kTVMModuleHandle) tvmb_free_module((uintptr_t)handle);
@@ -186,12 +207,16 @@ static void release(int64_t handle, int code) {
 }
 
 /* Arguments are borrowed from the caller; what can be kept is made ours, for Python may keep it. */
+static int own_one(TVMValue *value, int *code) {
+  if ((is_handle(*code) && *code != kTVMDLTensorHandle) || *code == kTVMObjectRValueRefArg)
+    return TVMCbArgToReturn(value, code);
+  return 0;
+}
+
 static int own(TVMValue *args, int *type_codes, int n, int64_t *values, char *codes) {
   for (int i = 0; i < n; ++i) {
     TVMValue value = args[i];
-    int code = type_codes[i], rc = 0;
-    if ((is_handle(code) && code != kTVMDLTensorHandle) || code == kTVMObjectRValueRefArg)
-      rc = TVMCbArgToReturn(&value, &code);
+    int code = type_codes[i], rc = own_one(&value, &code);
     if (rc) {
       while (i-- > 0) release(values[i], codes[i]);
       return rc;
@@ -218,7 +243,11 @@ static int trampoline(TVMValue *args, int *type_codes, int n, TVMRetValueHandle 
     c = (char *)(v + n);
   }
   int rc = own(args, type_codes, n, v, c);
-  if (rc == 0 && (rc = tvmb_on_call((intptr_t)id, n, c, v, (uintptr_t)ret)) != 0) raised++;
+  if (rc == 0 && (rc = tvmb_on_call((intptr_t)id, n, c, v, (uintptr_t)ret)) != 0) {
+    if (rc == TVMB_NO_STACK) TVMAPISetLastError("RecursionError: in a callback [Python stack overflow]");
+    raised++;
+    rc = -1;
+  }
   if (v != values) free(v);
   return rc;
 }
@@ -229,4 +258,22 @@ static void finalize(void *id) {
 
 int tvmb_make_function(intptr_t id, TVMFunctionHandle *out) {
   return TVMFuncCreateFromCFunc(trampoline, (void *)id, finalize, out);
+}
+
+static void note_raised(void) { raised++; }
+
+uintptr_t tvmb_functions_address(void) {
+  static const tvmb_functions functions = {
+      .call = tvmb_call_values,
+      .set_return = TVMCFuncSetReturn,
+      .own = own_one,
+      .release = release,
+      .make_function = TVMFuncCreateFromCFunc,
+      .set_error = TVMAPISetLastError,
+      .note_raised = note_raised,
+      .is_closing = tvmb_is_closing,
+      .get_global = tvmb_get_global,
+      .array_alloc = tvmb_array_alloc,
+  };
+  return (uintptr_t)&functions;
 }

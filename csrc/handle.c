@@ -34,3 +34,13 @@ int tvmb_type_key(unsigned index, char *text, size_t size) {
   free(key);
   return rc;
 }
+
+/* A String and a shape each hold a pointer and a size, in every version that has them. */
+static const void *pair(uintptr_t object, size_t *size) {
+  const char *payload = (const char *)object + tvmb_header_size;
+  *size = *(const size_t *)(payload + sizeof(void *));
+  return *(const void *const *)payload;
+}
+
+const char *tvmb_text(uintptr_t string, size_t *size) { return pair(string, size); }
+const int64_t *tvmb_extents(uintptr_t shape, size_t *size) { return pair(shape, size); }

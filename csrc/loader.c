@@ -1,5 +1,5 @@
 /* Opening a runtime. Nothing is linked against TVM: symbols are looked up when a library is bound.
- * The table itself and tvmb_bind() are generated from cdefs/c_runtime_api.h by build_ffi.py. */
+ * The tables and the functions that fill them are generated from cdefs/ by build_ffi.py. */
 #define _GNU_SOURCE
 #include "tvmbind_c.h"
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "../cdefs/dlpack.h"
 #include "../cdefs/c_runtime_api.h"
+#include "../cdefs/tvm_ffi_c_api.h"
 #include "../cdefs/tvmbind.h"
 #include "../cdefs/callbacks.h"
 
@@ -16,5 +17,28 @@
 
 /* Remembers, for this thread, which C function the runtime lacks; returns TVMB_MISSING. */
 int tvmb_missing(const char *name);
+
+/* The size of an object's header in the runtime that is bound: what an object holds comes after. */
+extern size_t tvmb_header_size;
+
+/* call.c: what fast.c, which is compiled into a library of its own, calls; it gets them by address. */
+typedef struct {
+  int (*call)(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret);
+  int (*set_return)(TVMRetValueHandle ret, TVMValue *value, int *code, int n);
+  int (*own)(TVMValue *value, int *code);
+  void (*release)(int64_t handle, int code);
+  int (*make_function)(TVMPackedCFunc func, void *resource, TVMPackedCFuncFinalizer fin, TVMFunctionHandle *out);
+  void (*set_error)(const char *text);
+  void (*note_raised)(void);
+  int (*is_closing)(void);
+  int64_t (*get_global)(const char *name);
+  int64_t (*array_alloc)(const int64_t *shape, int ndim, int code, int bits, int lanes, int device, int index);
+} tvmb_functions;
+
+/* Calls; returns the result's type code, or a negative return code. */
+int tvmb_call_values(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret);
+
+/* modern.c: what serves as a function of the classic API on tvm-ffi, or NULL. */
+void *tvmb_modern_function(const char *name);
 
 #endif

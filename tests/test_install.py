@@ -18,7 +18,8 @@ import platformdirs
 import pytest
 
 import tvmbind
-from tvmbind.install import DEFAULT, PINS, explain_load_error, file_problem
+from tvmbind.install import DEFAULT, PINS
+from tvmbind.load_errors import explain, file_problem
 
 Done = subprocess.CompletedProcess[str]
 
@@ -61,7 +62,7 @@ def why(path: Path | str) -> str:
     """What is said about a library that the system's loader really refuses."""
     done = load(path)
     assert done.returncode == 1, done
-    return explain_load_error(done.stderr.strip().splitlines()[-1].partition("OSError: ")[2], path)
+    return explain(done.stderr.strip().splitlines()[-1].partition("OSError: ")[2], path)
 
 
 @pytest.fixture(scope="session")
@@ -144,9 +145,10 @@ def test_side_by_side_offline_list_path_remove(runtime: Path, wheel: Path, tmp_p
         ("0.16", True, True),
         ("0.9", False, False),
         ("0.8", True, False),
+        ("0.27", False, False),
     ]
-    assert [row["size"] for row in rows] == [4_942_248, None, 2_634_528]
-    assert [row["path"] for row in rows] == [str(library(tmp_path)), None, str(library(tmp_path, "0.8"))]
+    assert [row["size"] for row in rows] == [4_942_248, None, 2_634_528, None]
+    assert [row["path"] for row in rows] == [str(library(tmp_path)), None, str(library(tmp_path, "0.8")), None]
 
     assert tvmbind_command("runtime", "path", env=env).stdout == f"{library(tmp_path)}\n"
     assert tvmbind_command("runtime", "path", "0.8", env=env).stdout == f"{library(tmp_path, '0.8')}\n"
@@ -457,6 +459,6 @@ def test_libraries_of_this_process_have_no_problem() -> None:
 
 
 def test_text_that_is_not_known_is_passed_on() -> None:
-    text = explain_load_error("something new", "libx.so")
+    text = explain("something new", "libx.so")
     assert text.startswith("cannot load libx.so: the system's loader refused it.")
     assert text.endswith("The system's loader said: something new")

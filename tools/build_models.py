@@ -1,12 +1,14 @@
 """Make everything under models/ from the sources in this repository.
 
-    python tools/build_models.py            build, verify, write to models/
-    python tools/build_models.py --check    build, verify, compare with models/
+    python tools/build_models.py                  build, verify, write to models/
+    python tools/build_models.py --check          build, verify, compare with models/
+    python tools/build_models.py --only modern    leave the classic ones as they are
 
 Either way the artefacts are built into a temporary folder and run there, so
-nothing that fails its own check reaches models/. The first run makes a compile
-environment (see compile_env.py); a Python 3.10 or 3.11, gcc and a package
-index that pip can reach are all that it needs.
+nothing that fails its own check reaches models/. There are two compilers, one
+per generation of TVM: classic makes all but models/modern/, modern makes that.
+The first run makes their environments (see compile_env.py); a Python 3.10 or
+3.11, gcc and a package index that pip can reach are all that it needs.
 """
 
 from __future__ import annotations
@@ -16,18 +18,37 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import compile_env
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"
-ENVIRONMENT = ROOT / "build" / "compile-env"
+ENVIRONMENTS = ROOT / "build"
 NOISE = "codegen_riscv.cc"  # this compiler warns of its RISC-V setting whatever the target
 WRITTEN_BY_HAND = {
     "README.md",
     "digits/test_images.npz",
     "digits/weights.npz",
+}
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One compiler and the part of models/ that it makes."""
+
+    recipe: compile_env.Recipe
+    package: str
+
+    def makes(self, name):
+        """Whether a path under models/ is made by this compiler."""
+        return not is_source(name) and name.startswith("modern/") == (self.recipe is compile_env.MODERN)
+
+
+GENERATIONS = {
+    "classic": Generation(compile_env.CLASSIC, "fixtures"),
+    "modern": Generation(compile_env.MODERN, "fixtures_modern"),
 }
 
 
@@ -41,11 +62,18 @@ def is_source(name):
     return name in WRITTEN_BY_HAND or name.startswith("shim/")
 
 
-def differences(built, committed):
+def made_by(generations, folder):
+    """The files of a folder laid out as models/ that these generations make."""
+    return {name for name in files_under(folder) if any(g.makes(name) for g in generations)}
+
+
+def differences(generations, built, committed):
     """Compare what was built with what is committed.
 
     Parameters
     ----------
+    generations : list of Generation
+        Whose files; those of others are left out.
     built, committed : pathlib.Path
         Two folders of the same layout.
 
@@ -55,7 +83,7 @@ def differences(built, committed):
         One line per file that is missing, left over or of other bytes.
     """
     made = set(files_under(built))
-    there = {name for name in files_under(committed) if not is_source(name)}
+    there = made_by(generations, committed)
     lines = [f"missing    {name}" for name in sorted(made - there)]
     lines += [f"left over  {name}" for name in sorted(there - made)]
     for name in sorted(made & there):
@@ -64,18 +92,18 @@ def differences(built, committed):
     return lines
 
 
-def install(built, committed):
-    """Replace the generated files of a folder by what was built; sources stay."""
-    for name in files_under(committed):
-        if not is_source(name):
-            (committed / name).unlink()
+def install(generations, built, committed):
+    """Replace the files that these generations make by what was built."""
+    for name in made_by(generations, committed):
+        (committed / name).unlink()
     shutil.copytree(built, committed, dirs_exist_ok=True)
 
 
-def build(folder, environment, python=None):
-    """Build and verify all fixtures in a folder, in the compile environment."""
-    env_python = compile_env.prepare(environment, python)
-    command = [str(env_python), "-m", "fixtures", str(MODELS), str(folder)]
+def build(generation, folder, environments, python=None):
+    """Build and verify the fixtures of one generation in a folder."""
+    environment = environments / generation.recipe.folder
+    env_python = compile_env.prepare(generation.recipe, environment, python)
+    command = [str(env_python), "-m", generation.package, str(MODELS), str(folder)]
     variables = compile_env.variables(environment)
     with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
@@ -94,9 +122,9 @@ def linker():
     return done.stdout.partition("\n")[0]
 
 
-def check(built):
+def check(generations, built):
     """Report how models/ differs from what was built; the process's exit code."""
-    lines = differences(built, MODELS)
+    lines = differences(generations, built, MODELS)
     for line in lines:
         print(line)
     if lines:
@@ -114,23 +142,30 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare with models/ and write nothing there")
     parser.add_argument(
-        "--env",
-        type=Path,
-        default=ENVIRONMENT,
-        metavar="FOLDER",
-        help="the compile environment, made when it is not there (default: build/compile-env)",
+        "--only", choices=GENERATIONS, help="build the fixtures of one generation and leave the other's alone"
     )
-    parser.add_argument("--python", help="the Python 3.10 or 3.11 to make it with")
+    parser.add_argument(
+        "--environments",
+        type=Path,
+        default=ENVIRONMENTS,
+        metavar="FOLDER",
+        help="where the compile environments are, made when they are not there (default: build)",
+    )
+    parser.add_argument("--python", help="the Python 3.10 or 3.11 to make them with")
     return parser.parse_args()
 
 
 def main():
     """Build, then compare or install."""
     arguments = parse_arguments()
+    names = [arguments.only] if arguments.only else list(GENERATIONS)
+    generations = [GENERATIONS[name] for name in names]
     with tempfile.TemporaryDirectory(prefix="tvmbind-models-") as temporary:
-        built = Path(temporary)
+        built = Path(temporary) / "models"
+        built.mkdir()  # the temporary folder is private, and its mode would be copied
         try:
-            build(built, arguments.env, arguments.python)
+            for generation in generations:
+                build(generation, built, arguments.environments, arguments.python)
         except compile_env.CompileEnvironmentError as problem:
             print(problem, file=sys.stderr)
             return 2
@@ -138,8 +173,8 @@ def main():
             print(f"the build stopped with exit code {problem.returncode}", file=sys.stderr)
             return 2
         if arguments.check:
-            return check(built)
-        install(built, MODELS)
+            return check(generations, built)
+        install(generations, built, MODELS)
         size = sum((built / name).stat().st_size for name in files_under(built))
         print(f"models/: {len(files_under(built))} files written, {size / 1e6:.2f} MB")
     return 0

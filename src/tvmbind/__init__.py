@@ -5,50 +5,32 @@
 >>> lib["myadd"](a, b, out)
 """
 
-from . import graph_executor
-from ._core import OpaqueHandle
-from .container import ADT, Array, Map, Object, ShapeTuple, String
-from .device import Device, cpu, cuda, device, ext_dev, hexagon, metal, opencl, rocm, vpi, vulkan, webgpu
-from .dtype import DataType
-from .errors import (
-    InternalError,
-    RuntimeNotFoundError,
-    TVMArithmeticError,
-    TVMAssertionError,
-    TVMAttributeError,
-    TVMError,
-    TVMIndexError,
-    TVMKeyError,
-    TVMMemoryError,
-    TVMNotImplementedError,
-    TVMOSError,
-    TVMTypeError,
-    TVMValueError,
-)
-from .executor import GraphModule
-from .executor.inputs import TensorInfo
-from .function import (
-    PackedFunc,
-    convert,
-    get_global_func,
-    list_global_func_names,
-    register_func,
-    remove_global_func,
-)
-from .library import RuntimeInfo, dlpack_version, load_runtime, runtime_info
-from .module import BenchmarkResult, Module, load_module, system_lib
-from .ndarray import NDArray, array, empty
-from .params import load_param_dict, save_param_dict
+import importlib
+
+TYPE_CHECKING = False  # as in typing, which is slow to import
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._api import *  # noqa: F403
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ADT", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "InternalError", "Map", "Module",
-    "NDArray", "Object", "OpaqueHandle", "PackedFunc", "RuntimeInfo", "RuntimeNotFoundError", "ShapeTuple",
-    "String", "TVMArithmeticError", "TVMAssertionError", "TVMAttributeError", "TVMError", "TVMIndexError",
-    "TVMKeyError", "TVMMemoryError", "TVMNotImplementedError", "TVMOSError", "TVMTypeError", "TVMValueError",
-    "TensorInfo", "array", "convert", "cpu", "cuda", "device", "dlpack_version", "empty", "ext_dev",
-    "get_global_func", "graph_executor", "hexagon", "list_global_func_names", "load_module", "load_param_dict",
-    "load_runtime", "metal", "opencl", "register_func", "remove_global_func", "rocm", "runtime_info",
-    "save_param_dict", "system_lib", "vpi", "vulkan", "webgpu",
-]  # fmt: skip
+
+def __getattr__(name: str) -> "Any":
+    # Nothing is imported before it is used: a program that only may need TVM starts as fast as one without.
+    if name != "__all__":
+        from importlib.util import find_spec
+
+        if name.startswith("__"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if find_spec(f"{__name__}.{name}") is not None:
+            return importlib.import_module(f".{name}", __name__)
+    api = importlib.import_module("._api", __name__)
+    globals().update({each: getattr(api, each) for each in ("__all__", *api.__all__)})
+    if name in globals():
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> "list[str]":
+    return sorted({*globals(), *importlib.import_module("._api", __name__).__all__})

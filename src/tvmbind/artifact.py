@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
+from typing import NamedTuple, Optional
 
 from . import load_errors
 from .errors import TVMOSError
@@ -15,46 +17,118 @@ from .library import RuntimeInfo
 
 #: Formats that the system's loader opens (TVM treats them as one).
 SHARED = ("so", "dll", "dylib", "dso")
-# Names that TVM 0.21 and later gives the symbols of what it compiles.
-_MODERN = b"__tvm_ffi_"
+# Names in the symbols of what TVM compiles: from 0.21 on, and before.
+_OF_MODERN = b"__tvm_ffi_"
+_OF_CLASSIC = (b"__TVMAPISetLastError", b"__TVMFuncCall", b"__tvm_dev_mblob", b"__tvm_module_ctx")
 # Compiled C calls these by name, where LLVM's code has pointers that the runtime fills.
 _BY_NAME = (b"\0TVMBackend", b"\0TVMFuncCall\0", b"\0TVMAPISetLastError\0")
+_PARALLEL = b"__TVMBackendParallelLaunch"
+_INIT_ONCE = b"__TVMFFIHandleInitOnce"  # in libtvm_ffi from 0.1.5 on
 
 
-def check(file: str, info: RuntimeInfo, fmt: str = "") -> bool:
-    """Looks at a file that is to be loaded.
+class Artifact(NamedTuple):
+    """What is seen of a compiled module from outside.
 
-    Parameters
+    Attributes
     ----------
     file : str
-    info : RuntimeInfo
-        The runtime that is to load it.
-    fmt : str
-        Its format; else the extension tells.
-
-    Returns
-    -------
-    bool
+    abi : str
+        The generation of TVM that made it, as `RuntimeInfo.abi`; empty where it does not say.
+    by_name : bool
         Whether it calls the runtime's functions by name, so that the runtime must be visible to it.
+    parallel : bool
+        Whether it needs a thread pool.
+    init_once : bool
+        Whether it needs a function that libtvm_ffi has from 0.1.5 on.
+    """
+
+    file: str
+    abi: str
+    by_name: bool
+    parallel: bool
+    init_once: bool
+
+
+def look(file: str, fmt: str = "") -> Artifact:
+    """Looks at a file that is to be loaded, in a format or in that which its extension tells.
 
     Raises
     ------
     TVMOSError
-        If it is not there, is no library for this system, or of the other generation of TVM.
+        If it is not there, or is no library for this system.
     """
     if "\0" in file or "\0" in fmt:
         raise ValueError(f"{file!r} ({fmt!r}) is no file's name or format: it holds a NUL")
     if not os.path.isfile(file):
-        raise TVMOSError(f"cannot load {file}: there is no such file")
+        raise TVMOSError(f"cannot load {file}: {load_errors.file_problem(file) or 'it is no file'}")
     if (fmt or os.path.splitext(file)[1][1:].lower()) not in SHARED:
-        return False
+        return Artifact(file, "", False, False, False)
     problem = load_errors.file_problem(file)
     if problem:
         raise TVMOSError(f"cannot load {file}: {problem}")
     with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data.find(_MODERN) >= 0:
-            raise TVMOSError(
-                f"cannot load {file}: TVM 0.21 or later compiled it, and it needs a runtime of that generation; "
-                f"this process runs TVM {info.version} ({info.path})"
-            )
-        return any(data.find(name) >= 0 for name in _BY_NAME)
+        modern = data.find(_OF_MODERN) >= 0
+        classic = not modern and any(data.find(name) >= 0 for name in _OF_CLASSIC)
+        by_name = any(data.find(name) >= 0 for name in _BY_NAME)
+        parallel, init_once = data.find(_PARALLEL) >= 0, data.find(_INIT_ONCE) >= 0
+    return Artifact(file, "tvm-ffi" if modern else "classic" if classic else "", by_name, parallel, init_once)
+
+
+def check(artifact: Artifact, info: RuntimeInfo) -> None:
+    """Refuses what this runtime would load, and then not run, or die of.
+
+    Raises
+    ------
+    TVMOSError
+        If the artifact is of the other generation of TVM, or needs a thread pool that is not there.
+    """
+    if artifact.abi and artifact.abi != info.abi:
+        made, needs = {
+            "classic": ("TVM 0.20 or older", "tvmbind runtime install"),
+            "tvm-ffi": ("TVM 0.21 or newer", "pip install apache-tvm-ffi"),
+        }[artifact.abi]
+        raise TVMOSError(
+            f"cannot load {artifact.file}: {made} compiled it, and it needs a runtime of that generation. This "
+            f"process runs {info.title} ({info.path}) since its first need of one. In a new process load the module "
+            f'first, or call load_runtime("{artifact.abi}"); to get such a runtime: {needs}'
+        )
+    if artifact.init_once and not info.has("TVMFFIHandleInitOnce"):
+        raise TVMOSError(
+            f"cannot load {artifact.file}: it calls packed functions by name in a way that needs libtvm_ffi 0.1.5 or "
+            f"newer, and this is {info.title}. Get it with: pip install --upgrade apache-tvm-ffi"
+        )
+    if artifact.parallel and not info.has_runtime:
+        raise TVMOSError(
+            f"cannot load {artifact.file}: it runs in parallel, and libtvm_ffi alone has no thread pool. "
+            f"{info.problem or 'Get libtvm_runtime with: pip install apache-tvm'}"
+        )
+
+
+def defined_functions(file: str) -> Optional[set[bytes]]:
+    """The names of the functions that a library itself has, without those of the libraries that it needs.
+
+    None if the file does not tell: it is gone, or of another kind than 64-bit ELF.
+    """
+    try:
+        with open(file, "rb") as opened:
+            return _elf_functions(opened.read())
+    except (OSError, struct.error, IndexError, ValueError):
+        return None
+
+
+def _elf_functions(data: bytes) -> Optional[set[bytes]]:
+    if data[:6] != b"\x7fELF\2\1":
+        return None
+    (table,) = struct.unpack_from("<Q", data, 40)
+    size, count = struct.unpack_from("<HH", data, 58)
+    # Of a section: name, type, flags, address, offset, size, link.
+    sections = [struct.unpack_from("<IIQQQQI", data, table + size * index) for index in range(count)]
+    symbols = next((section for section in sections if section[1] == 11), None)  # SHT_DYNSYM
+    if symbols is None:
+        return None
+    start, length, names = symbols[4], symbols[5], sections[symbols[6]][4]
+    found = set()
+    for name, info, _, section, _, _ in struct.iter_unpack("<IBBHQQ", data[start : start + length]):
+        if info & 15 in (2, 10) and section:  # STT_FUNC, STT_GNU_IFUNC; defined here
+            found.add(data[names + name : data.index(b"\0", names + name)])
+    return found

@@ -6,13 +6,17 @@ global functions that ``runtime/container.cc`` registers.
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable
 
 from . import _core
-from ._core import Handle, check
+from ._core import Handle, OpaqueHandle, check
 from ._tvm import ffi, lib
-from .errors import TVMTypeError
+from .device import Device
+from .dtype import DataType
+from .errors import InternalError, TVMNotImplementedError, TVMTypeError
 from .function import PackedFunc, get_global_func
 from .library import load_runtime
 
@@ -23,7 +27,7 @@ _functions: dict[str, PackedFunc] = {}
 def _call(name: str, *args: Any) -> Any:
     func = _functions.get(name)
     if func is None:
-        func = _functions[name] = get_global_func(f"runtime.{name}")  # type: ignore[assignment]
+        func = _functions[name] = get_global_func(f"runtime.{name}")
     return func(*args)
 
 
@@ -52,7 +56,7 @@ class Object(Handle):
 
     def same_as(self, other: object) -> bool:
         """Whether both are the very same object of the runtime's."""
-        return isinstance(other, Object) and self._handle == other._handle
+        return isinstance(other, Object) and self._handle == other._handle != 0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.type_key if self._handle else '(closed)'}>"
@@ -104,13 +108,21 @@ class ShapeTuple(Object, Sequence[int]):
 
     def __init__(self, items: Iterable[int] = ()) -> None:
         self._handle, self._owner = 0, None
-        _take(self, _call("ShapeTuple", *(item.__index__() for item in items)))
+        _take(self, _call("ShapeTuple", *map(operator.index, items)))
 
     def __len__(self) -> int:
-        return _call("GetShapeTupleSize", self)  # type: ignore[no-any-return]
+        return len(self._extents())
 
     def __getitem__(self, index: Any) -> Any:
-        return _item(self, index, lambda i: _call("GetShapeTupleElem", self, i))
+        return self._extents()[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._extents())
+
+    def _extents(self) -> list[int]:
+        size = ffi.new("size_t *")
+        extents = lib.tvmb_extents(self._open_handle(), size)
+        return ffi.unpack(extents, size[0]) if size[0] else []
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other)
@@ -130,13 +142,21 @@ class ADT(Object, Sequence[Any]):
     tag : int
     fields : iterable
         Objects: arrays, containers, str.
+
+    Raises
+    ------
+    TVMNotImplementedError
+        If this runtime has none: TVM 0.21 and later.
     """
 
     __slots__ = ()
 
     def __init__(self, tag: int, fields: Iterable[Any] = ()) -> None:
         self._handle, self._owner = 0, None
-        _take(self, _call("ADT", int(tag), *(_boxed(field) for field in fields)))
+        info = load_runtime()
+        if not info.has("ADT"):
+            raise TVMNotImplementedError(f"{info.title} has no ADT: it went with the Relay VM, after TVM 0.20")
+        _take(self, _call("ADT", int(tag), *(_item_of(field) for field in fields)))
 
     @property
     def tag(self) -> int:
@@ -169,7 +189,7 @@ class Map(Object, Mapping[Any, Any]):
 
     __slots__ = ()
 
-    def __init__(self, items: Mapping[Any, Any] = {}) -> None:  # noqa: B006  (never changed)
+    def __init__(self, items: Mapping[Any, Any] = {}) -> None:
         self._handle, self._owner = 0, None
         flat = [part for key, value in items.items() for part in (key, value)]
         _take(self, _make("Map", "Map", flat))
@@ -178,9 +198,11 @@ class Map(Object, Mapping[Any, Any]):
         return _call("MapSize", self)  # type: ignore[no-any-return]
 
     def __contains__(self, key: object) -> bool:
+        if isinstance(key, str) and "\0" in key and load_runtime().abi != "classic":
+            return False  # what cannot be asked for, nor put in
         try:
             return bool(_call("MapCount", self, _boxed(key)))
-        except TypeError:
+        except (TypeError, InternalError):  # of a kind that no key has
             return False
 
     def __getitem__(self, key: Any) -> Any:
@@ -189,7 +211,15 @@ class Map(Object, Mapping[Any, Any]):
         return _call("MapGetItem", self, _boxed(key))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(list(_call("MapItems", self))[::2])
+        if load_runtime().abi == "classic":
+            return iter(list(_call("MapItems", self))[::2])
+        return iter(list(self._walk()))
+
+    def _walk(self) -> Iterator[Any]:
+        step = get_global_func("ffi.MapForwardIterFunctor")(self)  # type: ignore[misc]
+        for _ in range(len(self)):
+            yield step(0)
+            step(2)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Mapping) and dict(self.items()) == dict(other.items())
@@ -223,7 +253,7 @@ def _string_object(value: str) -> _StringObject:
 def _string_maker() -> PackedFunc:
     func = _functions.get("String")
     if func is None:
-        func = _functions["String"] = get_global_func("runtime.String")  # type: ignore[assignment]
+        func = _functions["String"] = get_global_func("runtime.String")
     return func
 
 
@@ -233,24 +263,35 @@ def _boxed(value: Any) -> Any:
 
 
 def _make(name: str, kind: str, values: Sequence[Any]) -> Object:
-    if not load_runtime().has("numbers in containers"):
-        for index, value in enumerate(values):
-            if isinstance(value, (bool, int, float)) or type(value).__module__ == "numpy" and not hasattr(value, "base"):
-                hint = "; a ShapeTuple holds ints" if isinstance(value, int) else ""
-                raise TVMTypeError(
-                    f"item {index} of the {kind} is {value!r}: before TVM 0.18 a container holds objects only, and "
-                    f"this is TVM {load_runtime().version}{hint}"
-                )
-            if isinstance(value, (bytes, bytearray)):
-                raise TVMTypeError(f"item {index} of the {kind} is bytes, which no container of TVM's holds")
+    info = load_runtime()
+    for index, value in enumerate(values):
+        if isinstance(value, (bytes, bytearray, memoryview, Device, DataType, OpaqueHandle)):
+            raise TVMTypeError(f"item {index} of the {kind} is {value!r}, a kind that no container of TVM's holds")
+        if _is_number(value) and not info.has("numbers in containers"):
+            hint = "; a ShapeTuple holds ints" if hasattr(value, "__index__") else ""
+            raise TVMTypeError(
+                f"item {index} of the {kind} is {value!r}: before TVM 0.18 a container holds objects only, and "
+                f"this is {info.title}{hint}"
+            )
+        if value is None and kind == "Map" and index % 2 == 0:
+            raise TVMTypeError("a Map's key cannot be None")  # to list the keys would be a segfault
     return _call(name, *(_item_of(value) for value in values))  # type: ignore[no-any-return]
 
 
-def _item_of(value: Any) -> Any:
-    if type(value).__module__ == "numpy" and hasattr(value, "__array_interface__") and getattr(value, "ndim", 0):
-        from .ndarray import array
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (bool, int, float)):
+        return True
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.generic) and not isinstance(value, (str, bytes))
 
+
+def _item_of(value: Any) -> Any:
+    from .ndarray import BorrowedNDArray, array
+
+    if type(value).__module__ == "numpy" and hasattr(value, "__array_interface__") and getattr(value, "ndim", 0) > 0:
         return array(value)  # a container outlives the call, so it cannot borrow
+    if isinstance(value, BorrowedNDArray):
+        return value.copy()
     return _boxed(value)
 
 
@@ -262,7 +303,7 @@ def _item(sequence: Sequence[Any], index: Any, get: Callable[[int], Any]) -> Any
     size = len(sequence)
     if isinstance(index, slice):
         return [get(i) for i in range(*index.indices(size))]
-    place = index.__index__()
+    place = operator.index(index)
     if not -size <= place < size:
         raise IndexError(f"index {place} is out of range: there are {size} items")
     return get(place + size if place < 0 else place)
@@ -287,9 +328,11 @@ for _kind in (Object, Array, Map, ShapeTuple, ADT, _StringObject):
 _core.register_conversion(list, _OBJECT, _from_sequence)
 _core.register_conversion(tuple, _OBJECT, _from_sequence)
 _core.register_conversion(dict, _OBJECT, Map)
-_core.register_conversion(String, _OBJECT, _string_object)
+_core.register_conversion(String, _OBJECT, _string_object, classic_only=True)
 _core.register_object("", _make_kind(Object))
-for _key, _kind in {
+_classes: dict[str, Any] = {
     "Array": Array, "Map": Map, "runtime.ShapeTuple": ShapeTuple, "runtime.ADT": ADT,
-}.items():  # fmt: skip
-    _core.register_object(_key, _make_kind(_kind))
+    "ffi.Array": Array, "ffi.Map": Map, "ffi.Shape": ShapeTuple,
+}  # fmt: skip
+for _key, _class in _classes.items():
+    _core.register_object(_key, _make_kind(_class))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional, Union
 
+from .errors import TVMValueError
+
 # Numbers that never changed.
 _NUMBERS = {
     "cpu": 1, "cuda": 2, "cuda_host": 3, "opencl": 4, "vulkan": 7, "metal": 8, "vpi": 9, "rocm": 10,
@@ -20,37 +22,55 @@ _ALIASES = {
 }  # fmt: skip
 # A device behind an RPC session has 128 * (session + 1) added to its type (kRPCSessMask).
 _RPC_SESSION = 128
-# TVM's DeviceAttrKind (runtime/device_api.h).
-_ATTRIBUTES = {
-    "exist": 0, "max_threads_per_block": 1, "warp_size": 2, "max_shared_memory_per_block": 3,
-    "compute_version": 4, "device_name": 5, "max_clock_rate": 6, "multi_processor_count": 7,
-    "max_thread_dimensions": 8, "max_registers_per_block": 9, "gcn_arch": 10, "api_version": 11,
-    "driver_version": 12, "l2_cache_size_bytes": 13, "total_global_memory": 14, "available_global_memory": 15,
-}  # fmt: skip
+# The highest number of a type on this machine; the runtime's table of devices has no room for more.
+_LAST = 36
+def _attribute(kind: int, doc: str) -> Any:
+    """A property that asks the runtime: TVM's DeviceAttrKind (runtime/device_api.h)."""
+
+    def read(self: Device) -> Any:
+        return self._ask(kind) if self.exist else None
+
+    return property(read, doc=doc)
 
 
-class Device(NamedTuple):
-    """A device: its DLPack type number and its index. Compares and hashes by both.
-
-    The attributes below ask the runtime. Each is None where the device or this TVM does not say.
-
-    Attributes
-    ----------
-    exist : bool
-        Whether this runtime can use the device; never an error.
-    device_name, compute_version : str or None
-    max_threads_per_block, warp_size, max_shared_memory_per_block : int or None
-        The last in bytes.
-    max_clock_rate : int or None
-        In kHz.
-    multi_processor_count, max_registers_per_block, api_version : int or None
-    max_thread_dimensions : list of int or None
-    l2_cache_size_bytes, total_global_memory, available_global_memory : int or None
-        In bytes.
-    """
-
+class _Numbers(NamedTuple):
     device_type: int
     device_id: int
+
+
+class Device(_Numbers):
+    """A device: its DLPack type number and its index. Compares and hashes by both.
+
+    The attributes ask the runtime; each is None where the device or this TVM does not say.
+    """
+
+    __slots__ = ()
+
+    max_threads_per_block = _attribute(1, "How many threads a block may have.")
+    warp_size = _attribute(2, "How many threads run in step.")
+    max_shared_memory_per_block = _attribute(3, "In bytes.")
+    compute_version = _attribute(4, "Such as ``'8.6'``.")
+    device_name = _attribute(5, "As its maker calls it.")
+    max_clock_rate = _attribute(6, "In kHz.")
+    multi_processor_count = _attribute(7, "How many multiprocessors.")
+    max_registers_per_block = _attribute(9, "How many registers a block may have.")
+    gcn_arch = _attribute(10, "An AMD GPU's architecture.")
+    api_version = _attribute(11, "Of the device's interface.")
+    driver_version = _attribute(12, "Of the driver.")
+    l2_cache_size_bytes = _attribute(13, "In bytes.")
+    total_global_memory = _attribute(14, "In bytes.")
+    available_global_memory = _attribute(15, "In bytes, now.")
+
+    @property
+    def exist(self) -> bool:
+        """Whether this runtime can use the device; an error only for a type that no TVM has."""
+        return bool(self._ask(0))
+
+    @property
+    def max_thread_dimensions(self) -> Optional[list[int]]:
+        """The largest block, per dimension."""
+        text = self._ask(8) if self.exist else None
+        return [int(part) for part in text.strip("[] ").split(",")] if text else None
 
     @property
     def name(self) -> str:
@@ -58,6 +78,11 @@ class Device(NamedTuple):
         number = self.device_type % _RPC_SESSION
         names = {**{v: k for k, v in _NUMBERS.items()}, **{_current(k): k for k in _MOVED}}
         return names.get(number, f"device[{number}]")
+
+    def _check(self) -> None:
+        # The runtime takes the number for an index of a table, and does not look whether it is in it.
+        if not 1 <= self.device_type <= _LAST and self.device_type < _RPC_SESSION:
+            raise TVMValueError(f"{self!r} is no device of TVM's: there is no device type {self.device_type}")
 
     def sync(self, stream: int = 0) -> None:
         """Waits until everything that was queued on the device (or on a stream of it) is done.
@@ -76,14 +101,18 @@ class Device(NamedTuple):
         from ._tvm import ffi, lib
         from .library import load_runtime
 
+        self._check()
         load_runtime()
         check(lib.TVMSynchronize(self.device_type, self.device_id, ffi.cast("void *", stream)))
 
-    def _attribute(self, name: str) -> Any:
+    def _ask(self, kind: int) -> Any:
         from .function import get_global_func
 
+        self._check()
         ask = get_global_func("runtime.GetDeviceAttr", allow_missing=True)
-        return None if ask is None else ask(self.device_type, self.device_id, _ATTRIBUTES[name])
+        if ask is None:  # libtvm_ffi alone knows no devices, and needs none for the host
+            return int(self.device_type == 1 and kind == 0) or None
+        return ask(self.device_type, self.device_id, kind)
 
     def __str__(self) -> str:
         remote = self.device_type // _RPC_SESSION
@@ -91,27 +120,7 @@ class Device(NamedTuple):
         return f"{prefix}{self.name}({self.device_id})"
 
     def __repr__(self) -> str:
-        return f"Device({str(self)})" if "[" in str(self) else f"device({self.name!r}, {self.device_id})"
-
-
-def _attribute_property(name: str) -> property:
-    if name == "exist":
-        return property(lambda self: bool(self._attribute("exist")), doc="Whether the runtime can use the device.")
-    if name == "max_thread_dimensions":
-        return property(lambda self: _numbers(self._attribute(name)), doc="The largest block, per dimension.")
-
-    def read(self: Device) -> Any:
-        return self._attribute(name) if self.exist else None
-
-    return property(read, doc=f"TVM's ``{name}``, or None where the device does not say.")
-
-
-def _numbers(text: Optional[str]) -> Optional[list[int]]:
-    return [int(part) for part in text.strip("[] ").split(",")] if text else None
-
-
-for _attribute_name in _ATTRIBUTES:
-    setattr(Device, _attribute_name, _attribute_property(_attribute_name))
+        return f"Device({self!s})" if "[" in str(self) else f"device({self.name!r}, {self.device_id})"
 
 
 def _current(name: str) -> int:

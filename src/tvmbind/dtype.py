@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
 _CODES = {"int": 0, "uint": 1, "float": 2, "handle": 3, "bfloat": 4, "complex": 5}
 _BASES = {code: base for base, code in _CODES.items()}
-# Whole names that do not follow <base><bits>. TVM stores bool as one byte and calls it uint1; 8-bit
-# floats have had codes of their own since 0.14.
-_SPECIAL = {
-    "bool": (1, 1),
-    "handle": (3, 64),
-    "e4m3_float8": (6, 8),
-    "e5m2_float8": (7, 8),
-}
-_SPECIAL_NAMES = {pair: name for name, pair in _SPECIAL.items()}
-_ALIASES = {"float8_e4m3fn": "e4m3_float8", "float8_e5m2": "e5m2_float8"}
+# Whole names that do not follow <base><bits>. Classic TVM stores bool as one byte and calls it uint1, and has
+# had two codes of its own for 8-bit floats since 0.14; tvm-ffi goes by DLPack 1.x. Before a runtime is known
+# the classic codes stand: nothing asks for a code before.
+_CLASSIC = {"bool": (1, 1), "handle": (3, 64), "e4m3_float8": (6, 8), "e5m2_float8": (7, 8)}
+_MODERN = {
+    "bool": (6, 8), "handle": (3, 64), "float8_e3m4": (7, 8), "float8_e4m3": (8, 8), "float8_e4m3b11fnuz": (9, 8),
+    "float8_e4m3fn": (10, 8), "float8_e4m3fnuz": (11, 8), "float8_e5m2": (12, 8), "float8_e5m2fnuz": (13, 8),
+    "float8_e8m0fnu": (14, 8), "float6_e2m3fn": (15, 6), "float6_e3m2fn": (16, 6), "float4_e2m1fn": (17, 4),
+}  # fmt: skip
+_special = dict(_CLASSIC)
 _NUMPY_NAMES = {"e4m3_float8": "float8_e4m3fn", "e5m2_float8": "float8_e5m2"}
-_PATTERN = re.compile(r"(?P<base>[a-z]+?)(?P<bits>\d+)?(?:x(?P<lanes>\d+))?\Z")
+# What one generation calls these, the other takes too.
+_ALIASES = {**_NUMPY_NAMES, **{theirs: ours for ours, theirs in _NUMPY_NAMES.items()}}
+_PATTERN = re.compile(r"(?P<base>int|uint|float|handle|bfloat|complex)(?P<bits>\d+)?(?:x(?P<lanes>\d+))?\Z", re.ASCII)
 _DEFAULT_BITS = {"int": 32, "uint": 32, "float": 32, "handle": 64}
 
 
@@ -39,43 +41,56 @@ class DataType(str):
     name : str or numpy.dtype or type
         TVM's or numpy's name, a numpy dtype or a numpy scalar type.
 
-    Attributes
-    ----------
-    type_code, bits, lanes : int
-        The DLPack form. ``bool`` is code 1 with 1 bit, as TVM has it.
-
     Raises
     ------
     TypeError
         If it names no element type that TVM has.
     """
 
-    type_code: int
-    bits: int
-    lanes: int
+    __slots__ = ()
 
     def __new__(cls, name: Any) -> DataType:
         if type(name) is DataType:
             return name
-        text = name if isinstance(name, str) else _numpy_name(name)
-        code, bits, lanes = _parse(text)
-        return cls.from_code(code, bits, lanes)
+        if type(name) is not str:
+            return cls.from_code(*_parse(str(name) if isinstance(name, str) else _numpy_name(name)))
+        found = _by_text.get(name)
+        if found is None:
+            found = cls.from_code(*_parse(name))
+            if len(_by_text) < 1024:
+                _by_text[name] = found
+        return found
 
     @classmethod
     def from_code(cls, type_code: int, bits: int, lanes: int = 1) -> DataType:
         """The type with this DLPack code, bits and lanes; the same object each time."""
         key = (type_code, bits, lanes)
-        found = _interned.get(key)
+        found = _by_code.get(key)
         if found is None:
-            found = str.__new__(cls, _name(type_code, bits, lanes))
-            found.type_code, found.bits, found.lanes = key
-            _interned[key] = found
+            name = _name(*key)
+            found = _by_code[key] = _interned.setdefault(name, str.__new__(cls, name))
+            _codes[found] = key
         return found
 
     @property
+    def type_code(self) -> int:
+        """The DLPack type code. On a classic runtime ``bool`` is code 1 with 1 bit, as TVM has it."""
+        return _code_of(self)[0]
+
+    @property
+    def bits(self) -> int:
+        """Bits of one lane."""
+        return _code_of(self)[1]
+
+    @property
+    def lanes(self) -> int:
+        """Elements in a vector; 1 if it is none."""
+        return _code_of(self)[2]
+
+    @property
     def itemsize(self) -> int:
-        """Bytes of one element, all lanes together; less than a byte counts as a whole one."""
-        return (self.bits + 7) // 8 * self.lanes
+        """Bytes of one element, all lanes together, as TVM allocates it: the whole is rounded up to bytes."""
+        return (self.bits * self.lanes + 7) // 8
 
     def numpy(self) -> np.dtype[Any]:
         """The numpy dtype of one element.
@@ -84,10 +99,13 @@ class DataType(str):
         ------
         TypeError
             If numpy has no such type. ``bfloat16`` and the 8-bit floats need the ``ml_dtypes`` package;
-            a vector type (``int8x4``) is given as a dtype with a sub-array.
+            a vector type (``int8x4``) is given as a dtype with a sub-array, but a vector of less than
+            whole bytes (``boolx4``) has none: TVM packs its lanes.
         """
         import numpy as np
 
+        if self.lanes > 1 and self.bits % 8:
+            raise TypeError(f"numpy has no type for TVM's {str(self)!r}: its lanes are less than a byte each")
         base = str(DataType.from_code(self.type_code, self.bits)) if self.lanes > 1 else str(self)
         base = _NUMPY_NAMES.get(base, base)
         try:
@@ -103,11 +121,30 @@ class DataType(str):
         return (DataType, (str(self),))
 
 
-_interned: dict[tuple[int, int, int], DataType] = {}
+_interned: dict[str, DataType] = {}
+_by_text: dict[str, DataType] = {}
+_by_code: dict[tuple[int, int, int], DataType] = {}
+_codes: dict[str, tuple[int, int, int]] = {}
+
+
+def use_codes_of(abi: str) -> None:
+    """Takes over the codes of a runtime's generation; for library.py, once, when the runtime is opened."""
+    _special.clear()
+    _special.update(_MODERN if abi == "tvm-ffi" else _CLASSIC)
+    _by_code.clear()
+    _by_text.clear()
+    _codes.clear()
+
+
+def _code_of(dtype: DataType) -> tuple[int, int, int]:
+    found = _codes.get(dtype)
+    if found is None:
+        found = _codes[dtype] = _parse(dtype)
+    return found
 
 
 def _name(code: int, bits: int, lanes: int) -> str:
-    base = _SPECIAL_NAMES.get((code, bits))
+    base = next((name for name, pair in _special.items() if pair == (code, bits)), None)
     if base is None:
         base = f"{_BASES.get(code, f'custom[{code}]')}{bits}"
     return base if lanes == 1 else f"{base}x{lanes}"
@@ -115,17 +152,19 @@ def _name(code: int, bits: int, lanes: int) -> str:
 
 def _parse(text: str) -> tuple[int, int, int]:
     name, _, vector = text.rpartition("x") if text[-1:].isdigit() and "x" in text else (text, "", "")
-    whole = _ALIASES.get(name or text, name or text)
-    if whole in _SPECIAL and (not vector or vector.isdigit()):
-        return (*_SPECIAL[whole], int(vector or 1))
+    whole = name or text
+    whole = whole if whole in _special else _ALIASES.get(whole, whole)
     match = _PATTERN.match(text)
-    if match is None or match["base"] not in _CODES:
+    if whole in _special and text.isascii():
+        code, bits, lanes = *_special[whole], int(vector or 1)
+    elif match is not None:
+        bits, lanes = int(match["bits"] or _DEFAULT_BITS.get(match["base"], 0)), int(match["lanes"] or 1)
+        code = _CODES[match["base"]]
+    else:
         raise TypeError(f"{text!r} is no element type of TVM: expected a name such as 'float32' or 'int8x4'")
-    bits = int(match["bits"] or _DEFAULT_BITS.get(match["base"], 0))
-    lanes = int(match["lanes"] or 1)
     if not (0 < bits < 256 and 0 < lanes < 65536):
         raise TypeError(f"{text!r} is no element type of TVM: bits must be 1 to 255, lanes 1 to 65535")
-    return _CODES[match["base"]], bits, lanes
+    return code, bits, lanes
 
 
 def _numpy_name(value: Any) -> str:
@@ -137,7 +176,7 @@ def _numpy_name(value: Any) -> str:
         raise TypeError(f"expected the name of an element type or a numpy dtype, got {value!r}") from error
     if dtype.subdtype is not None and len(dtype.subdtype[1]) == 1:
         return f"{_numpy_name(dtype.subdtype[0])}x{dtype.subdtype[1][0]}"
-    if dtype.kind in "biufc" or dtype.name in ("bfloat16", *_ALIASES):
+    if dtype.kind in "biufc" or dtype.name in ("bfloat16", *_ALIASES, *_special):
         if dtype.itemsize <= 8 or dtype.kind == "c":
             return dtype.name
     raise TypeError(f"numpy's {dtype!r} has no counterpart in TVM; {_advice(dtype)}")
@@ -157,7 +196,7 @@ def _ml_dtype(name: str) -> np.dtype[Any]:
     try:
         import ml_dtypes
     except ImportError:
-        ml_dtypes = None
+        ml_dtypes = None  # type: ignore[assignment]
     found = getattr(ml_dtypes, name, None)
     if found is None:
         hint = (

@@ -115,7 +115,18 @@ _TRACE = re.compile(
 )
 _BANNER = re.compile(r"-{20,}\n(?:An (?:internal invariant|error) .*\n)(?:.*\n)*?-{20,}\n\s*")
 _STAMP = re.compile(r"^(?:TVMCall CFunc Error:\s*)?(?:\[\d\d:\d\d:\d\d\] )?(?:/[^:\n]+|\S+\.(?:cc|h|cpp)):\d+: ")
-_CHECK = re.compile(r"^(?:[\w.]+: )?(?:Internal)?Check failed: .*?(?: is false)?: (?=\S)", re.DOTALL)
+# "(a vs. b)" is what a comparison's check adds; until 0.5 no colon follows it.
+_CHECK = re.compile(
+    r"^(?:[\w.]+: )?(?:Internal)?Check failed: "
+    r"(?:[^\n]*?\([^()\n]* vs\. [^()\n]*\) (?:: )?|.*?(?: is false)?: )(?=[^\s:])",
+    re.DOTALL,
+)
+_ARGUMENT = re.compile(
+    r"(?<=error while converting argument )(\d+): \[[\d:]+\] \S+:\d+: ((?:\w+: )?Check failed: .*)", re.DOTALL
+)
+# A compiled function's own checks: the condition, as TIR, then what a person can read.
+_ASSERT = re.compile(r"^Assert fail: .*, (?=(?:Argument |[\w.\[\]]+(?:: | is )))", re.DOTALL)
+_NO_MEMORY = re.compile(r"std: ?:bad_(?:alloc|array_new_length)")
 
 
 def from_text(text: str, default: Optional[type[TVMError]] = None) -> TVMError:
@@ -134,13 +145,17 @@ def from_text(text: str, default: Optional[type[TVMError]] = None) -> TVMError:
         Its message has neither banner nor frames; those are in ``backtrace``.
     """
     text = _STAMP.sub("", _BANNER.sub("", text.strip("\n")))
+    if _NO_MEMORY.match(text):  # what() of C++'s exception; TVM takes "std" for a kind
+        text = f"MemoryError: no memory for that\n{text}"
     title = _TITLE.match(text)
     kind = title[1] if title and _is_kind(title[1]) else ""
     body = text[title.end() :] if title and kind else text
     trace = _TRACE.search(body)
     message, backtrace = (body[: trace.start()], body[trace.start() :]) if trace else (body, "")
     cls = _class_for(kind, default or TVMError)
-    error = cls(_CHECK.sub("", message.strip()) or backtrace.strip() or "the runtime gave no message")
+    message = _ASSERT.sub("", _CHECK.sub("", message.strip())).removesuffix(" :")
+    message = _ARGUMENT.sub(lambda found: f"{found[1]}: {_CHECK.sub('', found[2])}", message)
+    error = cls(message or backtrace.strip() or "the runtime gave no message")
     error.kind = kind or cls.kind
     error.backtrace = backtrace
     return error

@@ -18,10 +18,41 @@ FACTS: dict[str, tuple[int, int]] = {
     "removes globals": (8, 99),
     "bool arguments": (18, 99),  # kTVMArgBool; an unknown code aborts the process
     "numbers in containers": (18, 99),  # before, an Array or Map holds objects only
+    "ADT": (7, 20),
     "graph executor": (5, 19),
+    "AOT executor": (9, 19),
+    "Relay VM": (7, 19),
+    "Relax VM": (16, 99),
     "devices of DLPack 0.7": (11, 99),
     "128-byte alignment": (7, 9),  # kAllocAlignment; 64 in all others
-    "6-argument kernels": (7, 99),
+    "6-argument kernels": (7, 20),
+}
+
+#: The minor version that stands for every one of tvm-ffi's generation (TVM 0.22 and later).
+MODERN = 22
+
+#: On tvm-ffi: the classic name of a global function -> the name that the thing has there.
+MODERN_NAMES: dict[str, str] = {
+    "runtime.Array": "ffi.Array",
+    "runtime.ArraySize": "ffi.ArraySize",
+    "runtime.ArrayGetItem": "ffi.ArrayGetItem",
+    "runtime.Map": "ffi.Map",
+    "runtime.MapSize": "ffi.MapSize",
+    "runtime.MapCount": "ffi.MapCount",
+    "runtime.MapGetItem": "ffi.MapGetItem",
+    "runtime.ShapeTuple": "ffi.Shape",
+    "runtime.String": "ffi.String",
+    "runtime.ModuleGetTypeKey": "ffi.ModuleGetKind",
+    "runtime.ModuleGetSource": "ffi.ModuleInspectSource",
+    "runtime.ModuleGetFunction": "ffi.ModuleGetFunction",
+    "runtime.ModuleImplementsFunction": "ffi.ModuleImplementsFunction",
+    "runtime.ModuleGetPropertyMask": "ffi.ModuleGetPropertyMask",
+    "runtime.ModuleSaveToFile": "ffi.ModuleWriteToFile",
+    "runtime.ModuleLoadFromFile": "ffi.ModuleLoadFromFile",
+    "runtime.ModuleClearImports": "ffi.ModuleClearImports",
+    "runtime.SystemLib": "ffi.SystemLib",
+    "runtime.TVMArrayAllocWithScope": "runtime.TVMTensorAllocWithScope",
+    "runtime.TVMArrayCreateView": "runtime.TVMTensorCreateView",
 }
 
 #: First minor version -> argument names of runtime.RPCTimeEvaluator after mod, name, device type and id.

@@ -6,14 +6,15 @@ Source: TVM's ``runtime/packed_func.h`` and ``runtime/registry.h``.
 from __future__ import annotations
 
 from collections import abc
-from typing import Any, Callable, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Literal, Optional, TypeVar, Union, overload
 
 from . import _core
-from ._core import Handle, OpaqueHandle, check
+from ._core import Handle, OpaqueHandle, check, find_global
 from ._tvm import ffi, lib
 from .device import Device
 from .dtype import DataType
 from .errors import TVMAttributeError, TVMValueError
+from .facts import MODERN, MODERN_NAMES
 from .library import known_runtime, load_runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,6 +42,9 @@ class PackedFunc(_core.Function):
 
     __slots__ = ()
 
+    _name: str
+    _keep: Any
+
     def __repr__(self) -> str:
         state = " (closed)" if self.closed else ""
         return f"<PackedFunc {self._name}{state}>" if self._name else f"<PackedFunc at {self._handle:#x}{state}>"
@@ -53,6 +57,12 @@ class PackedFunc(_core.Function):
 
 # What keeps the Python callables of global functions: the registry of most versions never lets go.
 _registered: dict[str, _core.Registration] = {}
+
+
+@overload
+def get_global_func(name: str, allow_missing: Literal[False] = False) -> PackedFunc: ...
+@overload
+def get_global_func(name: str, allow_missing: bool) -> Optional[PackedFunc]: ...
 
 
 def get_global_func(name: str, allow_missing: bool = False) -> Optional[PackedFunc]:
@@ -75,12 +85,14 @@ def get_global_func(name: str, allow_missing: bool = False) -> Optional[PackedFu
     TVMAttributeError
         If there is no such function; also an ``AttributeError``.
     """
-    load_runtime()
-    out = ffi.new("TVMFunctionHandle *")
-    check(lib.TVMFuncGetGlobal(_name_bytes(name), out))
-    if out[0]:
-        handle = int(ffi.cast("uintptr_t", out[0]))
-        return PackedFunc._from_handle(handle, name=name, keep=_registered.get(name))
+    found = find_global(PackedFunc, name, _registered)
+    if found is None:
+        _name_bytes(name)
+        # Most often there is a runtime and it has the name: only now is it asked which one it is.
+        modern_name = MODERN_NAMES.get(name, name) if load_runtime().minor == MODERN else name
+        found = find_global(PackedFunc, name, _registered) or find_global(PackedFunc, modern_name, _registered)
+    if found is not None:
+        return found  # type: ignore[no-any-return]
     if allow_missing:
         return None
     raise TVMAttributeError(f"there is no global function {name!r}{_alike(name)}")
@@ -128,14 +140,21 @@ def register_func(name_or_func: Any = None, func: Any = None, override: bool = F
         If the name is taken and `override` is not given.
     """
     if callable(name_or_func):
-        return _register(name_or_func.__name__, name_or_func, override)
+        return _register(_own_name(name_or_func), name_or_func, override)
     if func is not None:
         return _register(name_or_func, func, override)
 
     def decorator(decorated: F) -> F:
-        return _register(name_or_func or decorated.__name__, decorated, override)
+        return _register(_own_name(decorated) if name_or_func is None else name_or_func, decorated, override)
 
     return decorator
+
+
+def _own_name(func: Any) -> str:
+    name = func.name if isinstance(func, PackedFunc) else getattr(func, "__name__", "")
+    if not name:
+        raise TypeError(f"{func!r} has no name of its own to be registered under: give one")
+    return str(name)
 
 
 def _register(name: str, func: F, override: bool) -> F:
@@ -148,14 +167,18 @@ def _register(name: str, func: F, override: bool) -> F:
     load_runtime()
     if isinstance(func, PackedFunc):
         check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", func._open_handle()), override))
-        _registered.pop(name, None)
+        # A global function of Python's under a second name: the callable now stays for both.
+        if func._keep is None:
+            _registered.pop(name, None)
+        else:
+            _registered[name] = func._keep
         return func
-    handle, id_ = _core.make_function(func)
+    handle, token = _core.make_function(func, name)
     try:
         check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", handle), override))
     finally:
         lib.tvmb_free_function(handle)
-    _registered[name] = _core.Registration(id_)
+    _registered[name] = _core.Registration(token)
     return func
 
 
@@ -225,9 +248,10 @@ def _alike(name: str) -> str:
 
     close = difflib.get_close_matches(name, list_global_func_names(), 3)
     info = known_runtime()
-    return f" in TVM {info.version if info else '?'}" + (f"; did you mean {' or '.join(close)}?" if close else "")
+    return f" in {info.title if info else 'TVM'}" + (f"; did you mean {' or '.join(close)}?" if close else "")
 
 
 _core.register_codec(PackedFunc, _FUNCTION)
 _core.register_conversion(abc.Callable, _FUNCTION, _from_callable)
-_core.register(_FUNCTION, PackedFunc._from_handle)
+_core.register_class(_FUNCTION, PackedFunc)
+_core.set_registry(_registered)

@@ -56,6 +56,7 @@ class Pin:
     platform: str = "manylinux1_x86_64"
     package: str = "hhb-tvm"
     member: str = "tvm/libtvm_runtime.so"
+    generation: str = "classic"
 
     @property
     def requirement(self) -> str:
@@ -75,8 +76,9 @@ class Pin:
         return folder() / self.name / Path(self.member).name
 
 
-#: Newest first. hhb-tvm is T-Head's build of TVM: the only wheels on PyPI with TVM's classic runtime.
-#: Of a version's wheels these ask the least of the system: glibc 2.29, libstdc++ of gcc 9 (0.8: 2.27, gcc 7).
+#: hhb-tvm is T-Head's build of TVM: the only wheels on PyPI with TVM's classic runtime. Of a version's wheels
+#: these ask the least of the system: glibc 2.29, libstdc++ of gcc 9 (0.8: 2.27, gcc 7). The modern one needs
+#: libtvm_ffi beside it, which the package apache-tvm-ffi has.
 PINS: dict[str, Pin] = {
     item.name: item
     for item in (
@@ -112,6 +114,21 @@ PINS: dict[str, Pin] = {
             wheel_size=47_192_116,
             library_sha256="9be7c730891f008d9140350c81a9b85459916fa97f064244d62cb5d610b99484",
             library_size=2_634_528,
+        ),
+        Pin(
+            name="0.27",
+            tvm="0.27.0",
+            version="0.27.0.post1",
+            python="3.11",
+            abi="none",
+            wheel_sha256="f503fc903b6e16fda5daacac6698ecb8bc38937f57da7aa29f6c7ab169d08657",
+            wheel_size=100_544_100,
+            library_sha256="43544bbeaea3cd3ffa919f7eac77244753aff28d1440c42f1ba8df03fa6e3948",
+            library_size=3_367_432,
+            platform="manylinux_2_28_x86_64",
+            package="apache-tvm",
+            member="tvm/lib/libtvm_runtime.so",
+            generation="tvm-ffi",
         ),
     )
 }
@@ -174,7 +191,7 @@ def install(name: str = DEFAULT, *, force: bool = False) -> Path:
             _fetch(wanted, target)
     except OSError as error:
         raise InstallError(f"cannot install TVM {name} as {target}: {error.strerror or error}") from error
-    _check_loads(target)
+    _check_loads(wanted)
     return target
 
 
@@ -328,9 +345,22 @@ def _explain_pip(wanted: Pin, errors: list[str], log: str) -> str:
     return "\n".join([f"TVM {wanted.name} was not installed: {cause}.", advice, "pip said:", *lines])
 
 
-def _check_loads(target: Path) -> None:
+_LOAD = """
+import ctypes, sys
+for library in sys.argv[1:]:
+    ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
+"""
+
+
+def _check_loads(wanted: Pin) -> None:
     # In a process of its own: a second TVM runtime in this one would abort it.
-    command = [sys.executable, "-I", "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", str(target)]
+    target = wanted.path
+    libraries = [str(target)]
+    if wanted.generation == "tvm-ffi":
+        spec = importlib.util.find_spec("tvm_ffi")
+        folders = (spec.submodule_search_locations if spec else None) or ()
+        libraries[:0] = [str(file) for folder in folders for file in Path(folder, "lib").glob("libtvm_ffi.so")]
+    command = [sys.executable, "-I", "-c", _LOAD, *libraries]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode < 0:
         signal = -done.returncode

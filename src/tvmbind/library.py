@@ -7,30 +7,30 @@ it is refused before. Nothing is closed again: compiled modules point into the r
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import os
-import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Optional, Union
+from typing import NamedTuple, Optional, Union
 
-from . import facts, load_errors
+from . import dtype, facts, load_errors, modern, search
 from ._tvm import ffi, lib
 from .errors import RuntimeNotFoundError, TVMError
 
 ENVIRONMENT = "TVMBIND_LIBRARY"
-_NAMES = ("libtvm_runtime.so", "libtvm.so", "libtvm_runtime.dylib", "libtvm.dylib")
-_SYSTEM = ("/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/opt/tvm/lib")
 
 _lock = threading.RLock()
 _info: Optional[RuntimeInfo] = None
-_library: Any = None
 
 
-@dataclass(frozen=True)
-class RuntimeInfo:
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread may have held it, and there is none in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class RuntimeInfo(NamedTuple):
     """What is known of the runtime in this process.
 
     Attributes
@@ -47,6 +47,12 @@ class RuntimeInfo:
         Which place it was found in.
     alignment : int
         What the runtime asks of memory that it is to use without copying, in bytes.
+    minor : int
+        The first version 0.x that it may be; 22 for any of tvm-ffi's generation.
+    libraries : tuple of str
+        All of its files: on tvm-ffi libtvm_runtime, if there is one that fits, and libtvm_ffi.
+    problem : str
+        Why it is less than it could be: a libtvm_runtime that does not fit libtvm_ffi. Empty if nothing is.
     """
 
     path: str
@@ -56,6 +62,18 @@ class RuntimeInfo:
     source: str
     alignment: int
     minor: int
+    libraries: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """The generation and version in words: ``"TVM 0.9"``, ``"tvm-ffi 0.1.16"``."""
+        return f"{'TVM' if self.abi == search.CLASSIC else 'tvm-ffi'} {self.version}"
+
+    @property
+    def has_runtime(self) -> bool:
+        """Whether there is more than libtvm_ffi: devices, a thread pool, executors, a time evaluator."""
+        return self.abi == search.CLASSIC or len(self.libraries) > 1
 
     def has(self, fact: str) -> bool:
         """Whether this runtime has a C function, or a fact of `facts.FACTS` holds for it.
@@ -65,6 +83,8 @@ class RuntimeInfo:
         KeyError
             If it is neither.
         """
+        if fact.startswith("TVMFFI"):  # libtvm_ffi is there for everyone to see
+            return lib.tvmb_loaded_path(fact.encode()) != ffi.NULL
         if fact.startswith("TVM"):
             return bool(lib.tvmb_has(fact.encode()))
         first, last = facts.FACTS[fact]
@@ -79,9 +99,10 @@ def load_runtime(path: Union[str, os.PathLike[str], None] = None) -> RuntimeInfo
     Parameters
     ----------
     path : str or path, optional
-        The library's file. Otherwise, in this order: the file that ``TVMBIND_LIBRARY`` names, one that
-        is already loaded in this process, one that ``tvmbind runtime install`` got, one in an installed
-        Python package, one in the system's places.
+        The library's file; or ``"classic"`` or ``"tvm-ffi"``, for what there is of that generation. Otherwise,
+        in this order: the file (or generation) that ``TVMBIND_LIBRARY`` names, one that is already loaded in
+        this process, one that ``tvmbind runtime install`` got, one in an installed Python package, one in the
+        system's places.
 
     Returns
     -------
@@ -94,22 +115,9 @@ def load_runtime(path: Union[str, os.PathLike[str], None] = None) -> RuntimeInfo
     TVMError
         If this process already has another runtime.
     """
-    global _info
     if _info is not None and path is None:
         return _info
-    with _lock:
-        named = (str(path), "load_runtime") if path is not None else (os.environ.get(ENVIRONMENT), ENVIRONMENT)
-        present = _info.path if _info is not None else _in_process()
-        if present is not None:
-            if named[0] and not _same(present, named[0]) and (path is not None or _info is None):
-                raise TVMError(_second(present, *named))
-            if _info is None:
-                _info = _open(present, "already loaded in this process")
-        elif named[0]:
-            _info = _open(named[0], named[1])
-        else:
-            _info = _search()
-        return _info
+    return _load(None if path is None else os.fspath(path), None)
 
 
 def runtime_info() -> RuntimeInfo:
@@ -138,48 +146,80 @@ def dlpack_version() -> str:
     return "1.0"
 
 
-def _search() -> RuntimeInfo:
+def load_runtime_for(abi: str) -> RuntimeInfo:
+    """As `load_runtime`, but where nothing else decides, takes a runtime of this generation."""
+    return _info if _info is not None else _load(None, abi)
+
+
+def _load(path: Optional[str], wanted: Optional[str]) -> RuntimeInfo:
+    global _info
+    with _lock:
+        name, source = (path, "load_runtime") if path else (os.environ.get(ENVIRONMENT), ENVIRONMENT)
+        if _info is not None:
+            if path and not _is_loaded(path, _info):
+                raise TVMError(_second(_info.path, path, source))
+            return _info
+        if name and name not in (search.CLASSIC, search.MODERN):
+            found = _open_named(name, source)
+        else:
+            found = _find(name or wanted)
+        _info = found
+        dtype.use_codes_of(found.abi)
+        atexit.register(lib.tvmb_closing)
+        return found
+
+
+def _open_named(file: str, source: str) -> RuntimeInfo:
+    present = search.present()
+    if modern.is_modern(file):
+        if present.classic:
+            raise TVMError(_second(present.classic, file, source))
+        return _open_modern(file, source, present.ffi, True)
+    others = [other for other in (present.classic, present.runtime) if other and not _same(other, file)]
+    if others:
+        raise TVMError(_second(others[0], file, source))
+    return _open_classic(file, source)
+
+
+def _find(abi: Optional[str]) -> RuntimeInfo:
+    present, loaded = search.present(), "already loaded in this process"
+    if present.classic and abi != search.MODERN:
+        return _open_classic(present.classic, loaded)
+    if present.ffi and abi != search.CLASSIC:
+        return _open_modern(present.runtime or present.ffi, loaded, present.ffi, False)
+    other = present.classic if abi == search.MODERN else present.runtime
+    if other:
+        raise TVMError(_second(other, f"one of the generation {abi}", "what is to be loaded"))
     tried = []
-    for source, file in _places():
-        if not Path(file).is_file() and os.sep in str(file):
+    for source, file in search.places(abi):
+        if not os.path.isfile(file) and os.sep in file:
             tried.append(f"{source}: {file} is not there")
             continue
         try:
-            return _open(str(file), source)
+            if modern.is_modern(file):
+                return _open_modern(file, source, present.ffi, False)
+            return _open_classic(file, source)
         except RuntimeNotFoundError as error:
             tried.append(f"{source}: {error}")
+    command = "pip install apache-tvm-ffi" if abi == search.MODERN else "tvmbind runtime install"
+    kind = f" of the generation {abi}" if abi else ""
     raise RuntimeNotFoundError(
-        "no TVM runtime was found. Get one with:\n\n    tvmbind runtime install\n\n"
+        f"no TVM runtime{kind} was found. Get one with:\n\n    {command}\n\n"
         f"or name your own libtvm_runtime.so in {ENVIRONMENT} or load_runtime(path). These places were tried:\n"
         + "\n".join(f"  - {line}" for line in tried)
     )
 
 
-def _places() -> Iterator[tuple[str, Union[str, Path]]]:
-    from . import install
-
-    source = "tvmbind runtime install"
-    installed = install.installed()
-    if not installed:
-        yield source, install.folder() / install.DEFAULT / _NAMES[0]
-    for file in installed.values():
-        yield source, file
-    spec = importlib.util.find_spec("tvm") if "tvm" not in sys.modules else None
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        for place in (Path(folder), Path(folder, "lib")):
-            for name in _NAMES:
-                yield "Python package tvm", place / name
-    if spec is None:
-        yield "Python package tvm", Path("site-packages") / "tvm" / _NAMES[0]
-    for name in (_NAMES[:2] if sys.platform != "darwin" else _NAMES[2:]):
-        for folder in _SYSTEM:
-            if Path(folder).is_dir():
-                yield "the system", Path(folder) / name
-        yield "the system's library path", name
+def _open_modern(file: str, source: str, present: Optional[str], chosen: bool) -> RuntimeInfo:
+    opened = modern.open_modern(file, present, chosen)
+    libraries = tuple(name for name in (opened.runtime, opened.ffi) if name)
+    evidence = f"TVMFFIGetVersion says {opened.version}"
+    return RuntimeInfo(
+        libraries[0], search.MODERN, opened.version, evidence, source, 64, facts.MODERN, libraries, opened.problem
+    )
 
 
-def _open(path: str, source: str) -> RuntimeInfo:
-    global _library
+def _open_classic(path: str, source: str) -> RuntimeInfo:
     problem = load_errors.file_problem(path)
     if problem:
         raise RuntimeNotFoundError(f"cannot load {path}: {problem}")
@@ -188,21 +228,21 @@ def _open(path: str, source: str) -> RuntimeInfo:
         reason = ffi.string(lib.tvmb_open_error()).decode(errors="replace")
         raise RuntimeNotFoundError(load_errors.explain(reason, path))
     if lib.tvmb_symbol(library, b"TVMFuncCall") == ffi.NULL:
-        modern = lib.tvmb_symbol(library, b"TVMFFIFunctionCall") != ffi.NULL
-        what = "a library of tvm-ffi (TVM 0.22 or later)" if modern else "no TVM runtime: it has no TVMFuncCall"
-        raise RuntimeNotFoundError(f"{path} is {what}; tvmbind runs on libtvm_runtime.so of TVM 0.7 to 0.20")
-    lib.tvmb_bind(library)
-    _library = library
+        raise RuntimeNotFoundError(f"{path} is no TVM runtime: it has neither TVMFuncCall nor TVMFFIFunctionCall")
+    lib.tvmb_bind_classic(library)
     first, last, evidence = facts.fingerprint(
         lambda name: lib.tvmb_symbol(library, name.encode()) != ffi.NULL, _has_global, _arity_text
     )
+    if first < facts.FACTS["arrays are objects"][0]:
+        raise RuntimeNotFoundError(
+            f"{path} is TVM 0.{first}, whose C functions take other arguments; tvmbind runs on 0.7 and newer"
+        )
     low, high = facts.FACTS["128-byte alignment"]
     version = f"0.{first}" if first == last else f"0.{first}-0.{last}"
     alignment = 128 if low <= first <= high else 64
     found = lib.tvmb_loaded_path(b"TVMFuncCall") if os.sep not in path else ffi.NULL
     file = ffi.string(found).decode() if found != ffi.NULL else path
-    atexit.register(lib.tvmb_closing)
-    return RuntimeInfo(file, "classic", version, evidence, source, alignment, first)
+    return RuntimeInfo(file, search.CLASSIC, version, evidence, source, alignment, first, (file,))
 
 
 def _global(name: str) -> int:
@@ -223,24 +263,15 @@ def _arity_text(name: str) -> str:
     return ffi.string(lib.TVMGetLastError()).decode(errors="replace") if failed else ""
 
 
-def _in_process() -> Optional[str]:
-    """The file of a TVM runtime that somebody else has loaded into this process."""
-    found = lib.tvmb_loaded_path(b"TVMFuncCall")
-    if found != ffi.NULL:
-        return os.fsdecode(ffi.string(found))
-    try:
-        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
-            files = {line.split(maxsplit=5)[5].rstrip("\n") for line in maps if "libtvm" in line}
-    except OSError:
-        return None
-    return next((file for file in sorted(files) if os.path.basename(file) in _NAMES), None)
-
-
 def _same(one: str, other: str) -> bool:
     try:
         return os.path.samefile(one, other)
     except OSError:
         return False
+
+
+def _is_loaded(name: str, info: RuntimeInfo) -> bool:
+    return name == info.abi or any(_same(name, library) for library in info.libraries)
 
 
 def _second(present: str, path: str, source: str) -> str:

@@ -7,7 +7,6 @@ it maps a library that was cut short. `explain` translates what the loader said.
 from __future__ import annotations
 
 import os
-import platform
 import re
 import struct
 import sys
@@ -186,6 +185,8 @@ def _elf_problem(file: IO[bytes], size: int) -> str | None:
         return f"it is a {bits}-bit library, and this Python is {here}-bit"
     order = "<" if head[5] == 1 else ">"
     (number,) = struct.unpack_from(order + "H", head, 18)
+    import platform  # here, not above: it is slow to import
+
     built, machine = _MACHINES.get(number, f"ELF machine {number}"), platform.machine()
     if bits == 64 and machine in _MACHINES.values() and built != machine:
         return f"it is built for {built}, and this machine is {machine}"

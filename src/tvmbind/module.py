@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from . import _core, artifact
 from ._core import Handle, check
 from ._tvm import ffi, lib
+from .container import Array
 from .device import Device, cpu
-from .errors import TVMAttributeError, TVMOSError
+from .errors import TVMAttributeError, TVMError, TVMOSError
 from .facts import TIME_EVALUATOR
 from .function import PackedFunc, get_global_func
-from .library import load_runtime, promote
+from .library import load_runtime, load_runtime_for, promote
 
 _MODULE = 9  # kTVMModuleHandle
+_MAIN = "__tvm_main__"
+# What libraries have under names of the runtime's own that is no function (TVM's runtime/module.h).
+_DATA = (b"__TVM", b"__tvm_dev_mblob", b"__tvm_module_ctx")
+# What a GraphExecutorFactory has besides its model's name, which makes an executor.
+_OF_FACTORIES = (
+    "cuda_graph_create", "debug_create", "get_executor_manifest", "get_graph_json", "get_graph_params", "remove_params",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class BenchmarkResult:
+class BenchmarkResult(NamedTuple):
     """What a time evaluator measured: seconds per call, one number for each repeat."""
 
     results: tuple[float, ...]
@@ -59,13 +65,39 @@ class BenchmarkResult:
         return ", ".join(f"{name} {getattr(self, name) * 1e3:.4f} ms" for name in names)
 
 
+class _ExecutorMaker(PackedFunc):
+    """``lib["default"]`` of a factory: without a device, or with none that TVM has, the runtime would crash."""
+
+    __slots__ = ()
+
+    def __call__(self, *devices: Any) -> Any:
+        """Makes an executor for these devices."""
+        if not devices:
+            raise TypeError(f"{self._name!r} makes an executor and takes a device, such as cpu(0); got none")
+        for each in devices:
+            if not isinstance(each, Device):
+                raise TypeError(f"{self._name!r} makes an executor and takes devices, got {each!r}")
+            each._check()
+        made = super().__call__(*devices)
+        # An executor does not tell which of its inputs are weights that the factory has set.
+        get_json, get_params = self._keep
+        made._graph = (get_json() if get_json else None, frozenset(get_params() if get_params else ()))
+        return made
+
+
 class Module(Handle):
     """Compiled functions, looked up by name: ``module["myadd"]``.
 
     A function that was looked up keeps its module alive; so close a module whenever you like.
     """
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_entry", "_file", "_graph", "_hash", "_kind")
+
+    _entry: Optional[PackedFunc]
+    _file: Optional[str]
+    _graph: Any
+    _hash: int
+    _kind: Optional[str]
 
     _free = lib.tvmb_free_module
 
@@ -74,7 +106,8 @@ class Module(Handle):
         self = cls.__new__(cls)
         self._handle = handle
         self._owner = owner
-        self._entry = None
+        self._entry = self._file = self._graph = self._kind = None
+        self._hash = hash(handle)
         return self
 
     def get_function(self, name: str, query_imports: bool = False) -> PackedFunc:
@@ -102,11 +135,35 @@ class Module(Handle):
             raise TypeError(f"expected a function's name, got {type(name).__name__}")
         if "\0" in name:
             raise ValueError(f"{name!r} is no function's name: it holds a NUL")
+        encoded = name.encode()
+        if self._is_foreign(encoded):
+            found = (each._find(name, True) for each in self.imported_modules) if query_imports else ()
+            return next((each for each in found if each is not None), None)
         out = ffi.new("TVMFunctionHandle *")
-        check(lib.TVMModGetFunction(self._pointer(), name.encode(), bool(query_imports), out))
+        code = lib.TVMModGetFunction(self._pointer(), encoded, bool(query_imports), out)
+        if code and name == _MAIN:  # the runtime fails where the library does not say which one it is
+            return None
+        check(code)
         if not out[0]:
             return None
-        return PackedFunc._from_handle(int(ffi.cast("uintptr_t", out[0])), name=name)  # type: ignore[no-any-return]
+        handle = int(ffi.cast("uintptr_t", out[0]))
+        makes_executors = self._type_key() == "GraphExecutorFactory" and name not in _OF_FACTORIES
+        if makes_executors and not (query_imports and self._find(name, False) is None):
+            keep = self._find("get_graph_json", False), self._find("get_graph_params", False)
+            return _ExecutorMaker._from_handle(handle, name=name, keep=keep)  # type: ignore[no-any-return]
+        return PackedFunc._from_handle(handle, name=name)  # type: ignore[no-any-return]
+
+    def _is_foreign(self, name: bytes) -> bool:
+        """Whether the system's loader would find something else by this name: the runtime asks for it.
+
+        That is the runtime's own data in the library, and a function of the C library's, which it needs.
+        """
+        if name.startswith(_DATA) or not name:
+            return True
+        if self._file is None or self._type_key() != "library" or lib.tvmb_symbol(ffi.NULL, name) == ffi.NULL:
+            return False
+        functions = artifact.defined_functions(self._file)
+        return functions is not None and name not in functions
 
     def implements_function(self, name: str, query_imports: bool = False) -> bool:
         """Whether this module (or an imported one) has a function of that name."""
@@ -117,7 +174,7 @@ class Module(Handle):
 
     @property
     def entry_func(self) -> PackedFunc:
-        """The module's main function (``__tvm_main__``).
+        """The module's main function (``__tvm_main__``; on tvm-ffi ``main``).
 
         Raises
         ------
@@ -125,10 +182,11 @@ class Module(Handle):
             If it has none.
         """
         if self._entry is None:
-            self._entry = self.get_function("__tvm_main__")
+            self._entry = self.get_function(_MAIN if load_runtime().abi == "classic" else "main")
         return self._entry  # type: ignore[no-any-return]
 
     def __call__(self, *args: Any) -> Any:
+        """Calls the main function."""
         return self.entry_func(*args)
 
     def import_module(self, module: Module) -> None:
@@ -142,6 +200,11 @@ class Module(Handle):
     @property
     def imported_modules(self) -> list[Module]:
         """The modules that this one imports."""
+        if load_runtime().abi != "classic":
+            array = ffi.new("uintptr_t *")
+            check(lib.tvmb_modern_imports(self._open_handle(), array))
+            with Array._from_handle(int(array[0])) as imports:
+                return list(imports)
         count = _runtime_func("ModuleImportsSize")(self)
         item = _runtime_func("ModuleGetImport")
         return [item(self, index) for index in range(count)]
@@ -149,16 +212,32 @@ class Module(Handle):
     @property
     def type_key(self) -> str:
         """The kind of module: ``"library"``, ``"GraphExecutor"``, ..."""
-        return _runtime_func("ModuleGetTypeKey")(self)  # type: ignore[no-any-return]
+        self._open_handle()
+        return self._type_key()
+
+    def _type_key(self) -> str:
+        if self._kind is None:
+            self._kind = _runtime_func("ModuleGetTypeKey")(self)
+        return self._kind  # type: ignore[no-any-return]
 
     @property
     def format(self) -> str:
         """The format that it is saved in, such as ``"so"``; empty if it has none."""
         ask = get_global_func("runtime.ModuleGetFormat", allow_missing=True)
-        return ask(self) if ask else ""
+        self._open_handle()
+        try:
+            return ask(self) if ask else ""
+        except TVMError:  # most kinds have none
+            return ""
 
     def get_source(self, fmt: str = "") -> str:
-        """The source that the module keeps, in a format that it knows; empty if it has none."""
+        """The source that the module keeps, in a format that it knows.
+
+        Raises
+        ------
+        TVMError
+            If this kind of module keeps none: compiled libraries do not.
+        """
         return _runtime_func("ModuleGetSource")(self, fmt)  # type: ignore[no-any-return]
 
     def save(self, file_name: Union[str, os.PathLike[str]], fmt: str = "") -> None:
@@ -211,22 +290,27 @@ class Module(Handle):
         ------
         TVMAttributeError
             If the module has no such function.
-        ValueError
-            If a number is out of range.
+        TypeError, ValueError
+            If a number is no int, or out of range.
         """
         where = cpu(0) if dev is None else dev
-        given = dict(
-            number=number, repeat=repeat, min_repeat_ms=min_repeat_ms, f_preproc=f_preproc,
-            limit_zero_time_iterations=limit_zero_time_iterations, cooldown_interval_ms=cooldown_interval_ms,
-            repeats_to_cooldown=repeats_to_cooldown, cache_flush_bytes=cache_flush_bytes,
-        )  # fmt: skip
+        if not isinstance(where, Device):
+            raise TypeError(f"expected a Device, such as cpu(0), got {type(where).__name__}")
+        where._check()
+        given: dict[str, Any] = {
+            "number": number, "repeat": repeat, "min_repeat_ms": min_repeat_ms, "f_preproc": f_preproc,
+            "limit_zero_time_iterations": limit_zero_time_iterations, "cooldown_interval_ms": cooldown_interval_ms,
+            "repeats_to_cooldown": repeats_to_cooldown, "cache_flush_bytes": cache_flush_bytes,
+        }  # fmt: skip
         # The runtime divides by repeats_to_cooldown, and loops for ever on a number of 0.
-        for name in ("number", "repeat", "repeats_to_cooldown"):
-            if not 1 <= int(given[name]) < 2**31:
-                raise ValueError(f"{name} must be at least 1, got {given[name]}")
         for name, value in given.items():
-            if name != "f_preproc" and not 0 <= int(value) < 2**31:
-                raise ValueError(f"{name} must not be negative, got {value}")
+            if name == "f_preproc":
+                continue
+            if not hasattr(value, "__index__"):
+                raise TypeError(f"{name} must be an int, got {value!r}")
+            least = int(name in ("number", "repeat", "repeats_to_cooldown"))
+            if not least <= value.__index__() < 2**31:
+                raise ValueError(f"{name} must be from {least} to 2**31 - 1, got {value}")
         self.get_function(func_name)
         minor = load_runtime().minor
         names = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
@@ -242,10 +326,10 @@ class Module(Handle):
         return ffi.cast("void *", self._open_handle())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Module) and self._handle == other._handle
+        return self is other or (isinstance(other, Module) and 0 != self._handle == other._handle)
 
     def __hash__(self) -> int:
-        return hash(self._handle)
+        return self._hash  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         if self.closed:
@@ -273,15 +357,21 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
         If there is no such file, or it cannot be loaded: for another processor or system, cut short,
         for another generation of TVM. Also an ``OSError``.
     """
-    file = os.path.abspath(os.fspath(path))
-    info = load_runtime()
-    if artifact.check(file, info, fmt):
+    file = os.path.abspath(os.fsdecode(path))
+    if not isinstance(fmt, str):
+        raise TypeError(f"expected a format as str, got {type(fmt).__name__}")
+    seen = artifact.look(file, fmt)
+    info = load_runtime_for(seen.abi) if seen.abi else load_runtime()
+    artifact.check(seen, info)
+    if seen.by_name:
         promote()
     out = ffi.new("TVMModuleHandle *")
     code = lib.TVMModLoadFromFile(os.fsencode(file), fmt.encode(), out)
     if code:
         _core.raise_error(code, default=TVMOSError)
-    return Module._from_handle(int(ffi.cast("uintptr_t", out[0])))  # type: ignore[no-any-return]
+    module: Module = Module._from_handle(int(ffi.cast("uintptr_t", out[0])))
+    module._file = file
+    return module
 
 
 def system_lib(symbol_prefix: str = "") -> Module:
@@ -299,7 +389,7 @@ def system_lib(symbol_prefix: str = "") -> Module:
 def _runtime_func(name: str) -> PackedFunc:
     func = _cache.get(name)
     if func is None:
-        func = _cache[name] = get_global_func(f"runtime.{name}")  # type: ignore[assignment]
+        func = _cache[name] = get_global_func(f"runtime.{name}")
     return func
 
 

@@ -5,15 +5,18 @@ Source: TVM's ``runtime/ndarray.h``, dlpack.h.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _core
-from ._core import Handle, check
+from ._core import ArrayHandle, check
 from ._tvm import ffi, lib
 from .device import Device, cpu
-from .dtype import DataType
+from .dtype import DataType, _code_of
 from .errors import TVMError
 from .library import load_runtime
 
@@ -25,6 +28,17 @@ _tensor_pointer = ffi.typeof("DLTensor *")
 _char_pointer = ffi.typeof("char *")
 _HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the processor reads
 _LARGEST = 2**62
+_CPU = cpu(0)
+_changing_owner = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _changing_owner
+    _changing_owner = threading.RLock()  # another thread may have held it, and there is none in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Lease:
@@ -32,36 +46,30 @@ class _Lease:
 
     __slots__ = ("_handle",)
 
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
+    _handle: int
 
     def keep(self, memory: Any) -> None:
         """Does nothing; holding this bound method is what keeps the lease."""
 
     def __del__(self, _free: Any = lib.tvmb_free_array) -> None:
-        _free(self._handle)
+        _free(getattr(self, "_handle", 0))
 
 
-class NDArray(Handle):
+class NDArray(ArrayHandle):
     """An array of TVM's: shape, element type, device and memory.
 
     Made by `empty`, `array`, and the functions that return one. The memory lives as long as this object, or
     any view of it, does.
     """
 
-    __slots__ = ("_dtype", "_shape", "_tensor")
+    __slots__ = ()
+
+    _dtype: Optional[DataType]
+    _memory: Optional[tuple[Any, ...]]  # what numpy.ndarray makes a view of: shape, dtype, buffer
+    _shape: Optional[tuple[int, ...]]
+    _tensor: Any
 
     _free = lib.tvmb_free_array
-
-    @classmethod
-    def _from_handle(cls, handle: int, owner: Optional[object] = None) -> Any:
-        self = cls.__new__(cls)
-        self._handle = handle
-        self._owner = owner
-        self._tensor = None
-        self._shape = None
-        self._dtype = None
-        return self
 
     def _dl(self) -> Any:
         """The DLTensor, as cdata."""
@@ -113,7 +121,11 @@ class NDArray(Handle):
     def strides(self) -> Optional[tuple[int, ...]]:
         """Distance between neighbours in each dimension, in elements; None if C-contiguous (as in DLPack)."""
         tensor = self._dl()
-        return tuple(ffi.unpack(tensor.strides, tensor.ndim)) if tensor.strides and tensor.ndim else None
+        if not (tensor.strides and tensor.ndim):
+            return None
+        # tvm-ffi spells out what need not be said.
+        strides = tuple(ffi.unpack(tensor.strides, tensor.ndim))
+        return None if _contiguous(self.shape, strides) else strides
 
     @property
     def byte_offset(self) -> int:
@@ -143,17 +155,39 @@ class NDArray(Handle):
         """
         import numpy as np
 
+        known = self._memory
+        if known is not None:
+            return np.ndarray(*known)
         dtype = self.dtype.numpy()
         tensor = self._dl()
         if tensor.device.device_type not in _HOST:
             return self._copy_to_host(np.empty(self.shape, dtype))
-        if self._owner is None:
-            self._owner = _Lease(self._handle)
+        owner = self._leased()
         start = ffi.cast(_char_pointer, tensor.data) + tensor.byte_offset
-        memory = ffi.gc(start, self._owner.keep)  # type: ignore[attr-defined]
-        if tensor.strides and not _contiguous(self.shape, self.strides or ()):
+        # The buffer keeps this cdata, the cdata its destructor, and that the lease: no view dangles.
+        memory = ffi.gc(start, owner.keep)
+        if self.strides is not None:
             return self._strided(memory, dtype)
-        return np.ndarray(self.shape, dtype, ffi.buffer(memory, self.nbytes))
+        self._memory = known = (self.shape, dtype, ffi.buffer(memory, self.nbytes))
+        return np.ndarray(*known)
+
+    def _leased(self) -> Any:
+        # Two threads that each made a lease would free the array twice.
+        with _changing_owner:
+            if self._owner is None:
+                handle, lease = self._open_handle(), _Lease()
+                # Nothing between these two can be interrupted by a signal's handler: never two owners.
+                self._owner = lease
+                lease._handle = handle
+            return self._owner
+
+    def close(self) -> None:
+        """Lets go of the array; its memory lives on while a view of it does."""
+        with _changing_owner:
+            handle, owner = self._handle, self._owner
+            self._handle, self._owner, self._memory = 0, None, None
+        if handle and owner is None:
+            self._free(handle)
 
     def _strided(self, memory: Any, dtype: Any) -> np.ndarray[Any, Any]:
         import numpy as np
@@ -287,7 +321,7 @@ class NDArray(Handle):
             return head
         try:
             return f"{head}\n{self.numpy()!r}"
-        except (TypeError, TVMError):
+        except (TypeError, ValueError, TVMError):
             return head
 
 
@@ -313,16 +347,18 @@ class BorrowedNDArray(NDArray):
 
     def close(self) -> None:
         """Forgets the tensor; its memory is the caller's."""
-        self._handle = 0
+        self._handle, self._memory = 0, None
 
     def _to_owned(self) -> NDArray:
         return self.copyto(cpu(0) if self.device.device_type in _HOST else self.device)
 
+    def _is_viewed(self) -> bool:
+        self._memory = None
+        return self._owner is not _LENT and _references(self._owner) > _UNSHARED
+
     def _end_borrow(self, kept: bool, quiet: bool) -> None:
-        if not self._handle:
-            return
-        exported = type(self._owner) is _Lent and _references(self._owner) > _UNSHARED
-        if kept or (exported and quiet):
+        exported = self._is_viewed()
+        if self._handle and (kept or (exported and quiet)):
             owned = self._to_owned()
             self.__class__ = NDArray  # type: ignore[assignment]
             self._tensor = None
@@ -357,6 +393,8 @@ def _measure_unshared() -> int:
     class Probe:
         __slots__ = ("_owner",)
 
+        _owner: _Lent
+
     probe = Probe()
     probe._owner = _Lent()
     return _references(probe._owner)
@@ -366,6 +404,8 @@ _UNSHARED = _measure_unshared()
 
 
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    if 0 in shape:
+        return True
     expected = 1
     for extent, stride in zip(reversed(shape), reversed(strides)):
         if extent != 1 and stride != expected:
@@ -375,18 +415,18 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 
 def _convertible(given: Any, wanted: Any) -> bool:
-    return given.kind in "biufc" and (given.kind != "c" or wanted.kind == "c") or given.kind == "V"
+    return (given.kind in "biufc" and (given.kind != "c" or wanted.kind == "c")) or given.kind == "V"
 
 
-def _shape(shape: Any) -> list[int]:
-    if hasattr(shape, "__index__"):
+def _shape(shape: Any) -> tuple[int, ...]:
+    if type(shape) is not tuple and hasattr(shape, "__index__"):
         shape = (shape,)
     try:
-        extents = [extent.__index__() for extent in shape]
-    except (TypeError, AttributeError):
+        extents = tuple(map(index, shape))
+    except TypeError:
         raise TypeError(f"expected a shape as a sequence of ints, got {shape!r}") from None
-    if any(extent < 0 for extent in extents):
-        raise ValueError(f"a shape has no negative extents, got {tuple(extents)}")
+    if extents and min(extents) < 0:
+        raise ValueError(f"a shape has no negative extents, got {extents}")
     return extents
 
 
@@ -417,24 +457,22 @@ def empty(
     TVMError
         If the device is not there or has not that much memory.
     """
-    where = cpu(0) if device is None else device
-    if not isinstance(where, Device):
-        raise TypeError(f"expected a Device, such as cpu(0), got {type(where).__name__}")
+    if device is None:
+        where = _CPU
+    elif isinstance(device, Device):
+        where = device
+        where._check()
+    else:
+        raise TypeError(f"expected a Device, such as cpu(0), got {type(device).__name__}")
     extents = _shape(shape)
-    wanted = DataType(dtype)
-    nbytes = wanted.itemsize
+    load_runtime()
+    code, bits, lanes = _code_of(DataType(dtype))
+    nbytes = (bits * lanes + 7) // 8
     for extent in extents:
         nbytes *= extent
-    if nbytes > _LARGEST or any(extent > _LARGEST for extent in extents):
-        raise ValueError(f"an array of shape {tuple(extents)} and type {wanted} is larger than any memory")
-    load_runtime()
-    out = ffi.new("TVMArrayHandle *")
-    check(
-        lib.TVMArrayAlloc(
-            extents, len(extents), wanted.type_code, wanted.bits, wanted.lanes, *where, out
-        )
-    )
-    return NDArray._from_handle(int(ffi.cast("uintptr_t", out[0])))  # type: ignore[no-any-return]
+    if nbytes > _LARGEST or (nbytes == 0 and max(extents) > _LARGEST):
+        raise ValueError(f"an array of shape {extents} and type {dtype} is larger than any memory")
+    return _core.alloc_array(NDArray, extents, code, bits, lanes, *where)  # type: ignore[no-any-return]
 
 
 def array(x: Any, device: Optional[Device] = None) -> NDArray:
@@ -471,6 +509,6 @@ def _borrowed(address: int) -> BorrowedNDArray:
 
 _core.register_codec(NDArray, _NDARRAY)
 _core.register_codec(BorrowedNDArray, _DLTENSOR)
-_core.register(_NDARRAY, NDArray._from_handle)
+_core.register_class(_NDARRAY, NDArray)
 _core.register(_DLTENSOR, _borrowed)
 _core.set_array_maker(array)

@@ -12,11 +12,15 @@ from collections.abc import Mapping
 from typing import Any, Union
 
 from .dtype import DataType
-from .errors import TVMValueError
+from .errors import TVMError, TVMValueError
+from .library import load_runtime
 from .ndarray import NDArray, array, empty
 
 _LIST_MAGIC = 0xF7E58D4F05049CB7
 _ARRAY_MAGIC = 0xDD5E40F096B4A13F
+_NUMBERS = (0, 1, 2, 4, 5, 6, 7)  # int, uint, float, bfloat, complex, and the two floats of 8 bits
+_BITS = (1, 2, 4, 6, 8, 16, 32, 64, 128)
+_LARGEST = 2**48
 
 
 class _Reader:
@@ -58,6 +62,7 @@ def load_param_dict(param_bytes: Union[bytes, bytearray, memoryview]) -> dict[st
     TVMValueError
         If it is no such file, or is cut short or damaged; says where. Also a ``ValueError``.
     """
+    load_runtime()  # so that there being none is no error of the file's
     reader = _Reader(memoryview(param_bytes).cast("B"))
     magic, _ = reader.numbers("QQ", "the header")
     if magic != _LIST_MAGIC:
@@ -74,6 +79,8 @@ def load_param_dict(param_bytes: Union[bytes, bytearray, memoryview]) -> dict[st
     (arrays,) = reader.numbers("Q", "the number of arrays")
     if arrays != count:
         raise TVMValueError(f"the params have {count} names and {arrays} arrays")
+    if len(set(names)) < count:
+        raise TVMValueError("the params are damaged: they have a name twice")
     return {name: _read_array(reader, name) for name in names}
 
 
@@ -92,10 +99,16 @@ def _read_array(reader: _Reader, name: str) -> NDArray:
     expected = (bits + 7) // 8  # TVM's writer leaves the lanes out
     for extent in shape:
         expected *= extent
-    if min(shape, default=0) < 0 or nbytes != expected or lanes != 1:
-        raise TVMValueError(f"{what} of the params is damaged: shape {shape} of {dtype} in {nbytes} bytes")
+    damaged = TVMValueError(f"{what} of the params is damaged: shape {shape} of {dtype} in {nbytes} bytes")
+    if min(shape, default=0) < 0 or max(shape, default=0) > _LARGEST or nbytes != expected or lanes != 1:
+        raise damaged
+    if code not in _NUMBERS or bits not in _BITS:
+        raise damaged
     data = reader.take(nbytes, what)
-    made = empty(shape, dtype)
+    try:
+        made = empty(shape, dtype)
+    except (ValueError, TVMError):
+        raise damaged from None
     made._fill(data)
     return made
 

@@ -1,44 +1,80 @@
 """The seam for speed: Python values to TVM and back, calls and callbacks.
 
-What is above imports from here, and does not care which core it is. ``TVMBIND_CORE`` chooses one.
+What is above imports from here, and does not care which core it is. ``TVMBIND_CORE`` chooses one: ``fast``,
+which is C for CPython, or ``pure``, which is CFFI alone. Left out: ``fast`` where it was built.
 """
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
+from . import decode, encode
+from .callback import set_array_maker, set_registry
 from .carry import claim
-from .encode import OpaqueHandle, conversion_for, register_codec, register_conversion
-from .handle import Handle
+from .decode import register, register_object
+from .encode import OpaqueHandle, conversion_for, register_conversion
+from .report import check, last_error_text, raise_error
 
-NAME = os.environ.get("TVMBIND_CORE") or "pure"
-if NAME != "pure":
-    raise ImportError(f"TVMBIND_CORE={NAME}: there is no such core; expected 'pure'")
 
-from .decode import register, register_object  # noqa: E402
-from .pure import (  # noqa: E402
-    Function,
-    Registration,
-    check,
-    last_error_text,
-    make_function,
-    raise_error,
-    set_array_maker,
-)
+def _choose() -> str:
+    name = os.environ.get("TVMBIND_CORE", "")
+    if name not in ("", "fast", "pure"):
+        raise ImportError(f"TVMBIND_CORE={name}: there is no such core; expected 'fast' or 'pure'")
+    if name != "pure":
+        try:
+            from . import _fast  # noqa: F401
+        except ImportError:
+            if name:
+                raise
+            name = "pure"
+    return name or "fast"
+
+
+NAME = _choose()
+
+if TYPE_CHECKING or NAME == "pure":
+    from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function
+else:
+    from .fast import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function
+if TYPE_CHECKING or NAME == "fast":
+    from . import _fast
+
+
+def register_codec(kind: type[Handle], code: int) -> None:
+    """Declares a `Handle` class whose objects go as their handle, with this code."""
+    encode.register_codec(kind, code)
+    if NAME == "fast":
+        _fast.register_type(kind, code)
+
+
+def register_class(code: int, kind: type[Handle]) -> None:
+    """Declares a `Handle` class that values of a type code become; it adds nothing to how a handle is wrapped."""
+    decode.register(code, kind._from_handle)
+    if NAME == "fast":
+        _fast.register_class(code, kind)
+
 
 __all__ = [
     "NAME",
+    "ArrayHandle",
     "Function",
     "Handle",
     "OpaqueHandle",
     "Registration",
+    "alloc_array",
     "check",
     "claim",
     "conversion_for",
+    "find_global",
     "last_error_text",
     "make_function",
     "raise_error",
     "register",
+    "register_class",
     "register_codec",
     "register_conversion",
     "register_object",
     "set_array_maker",
+    "set_registry",
 ]

@@ -13,39 +13,61 @@ import itertools
 import re
 import threading
 from collections import OrderedDict
-from typing import Optional
+from typing import NamedTuple, Optional
 
 _MARK = re.compile(r" ?\[Python exception #(\d+)\]")
+# tvm-ffi's thread pool keeps of its workers' errors only what they say.
+_TASK = re.compile(r"(?:\A\w+: |^)Task \d+ error: ", re.MULTILINE)
 _KEPT = 256
-_waiting: OrderedDict[int, tuple[BaseException, int]] = OrderedDict()
+
+
+class _Parked(NamedTuple):
+    error: BaseException
+    thread: int
+    message: str
+
+
+_waiting: OrderedDict[int, _Parked] = OrderedDict()
 _numbers = itertools.count(1)
 
 
 def park(error: BaseException) -> bytes:
     """Keeps an exception until its mark comes by; returns the text that carries the mark."""
+    message = _text(error)
     number = next(_numbers)
-    _waiting[number] = (error, threading.get_ident())
+    _waiting[number] = _Parked(error, threading.get_ident(), message)
     # An exception whose text the runtime dropped is never asked for: keep only the newest.
     while len(_waiting) > _KEPT:
         _waiting.popitem(last=False)
-    first, *rest = f"{type(error).__name__}: {_text(error)}".split("\n")
+    first, *rest = f"{type(error).__name__}: {message}".split("\n")
     lines = [f"{first} [Python exception #{number}]", *rest, "Stack trace:", *_frames(error)]
     return "\n".join(lines).replace("\0", "\\0").encode("utf-8", "backslashreplace")
 
 
 def claim(text: str) -> Optional[BaseException]:
     """Takes the exception that a text has the mark of; None if it has none."""
-    taken = [_waiting.pop(int(number), None) for number in _MARK.findall(text)]
-    return next((entry[0] for entry in taken if entry), None)
+    numbers = [int(number) for number in _MARK.findall(text)] or _of_tasks(text)
+    taken = [_waiting.pop(number, None) for number in numbers]
+    # Where tasks of one call failed on several threads, the runtime tells of one: this thread's is told by it too.
+    here = threading.get_ident()
+    for number in [number for number, entry in list(_waiting.items()) if entry.thread == here]:
+        _waiting.pop(number, None)
+    return next((entry.error for entry in taken if entry), None)
+
+
+def _of_tasks(text: str) -> list[int]:
+    """The numbers of exceptions that workers of a thread pool raised, by what they say."""
+    said = [part.strip() for part in _TASK.split(text.split("\nStack trace:")[0])[1:]]
+    return [number for number, entry in reversed(list(_waiting.items())) if said and entry.message.strip() in said]
 
 
 def claim_last() -> Optional[BaseException]:
     """Takes the newest exception parked on this thread: the runtime lost its text."""
     ident = threading.get_ident()
-    for number, (error, thread) in reversed(list(_waiting.items())):
-        if thread == ident:
+    for number, entry in reversed(list(_waiting.items())):
+        if entry.thread == ident:
             _waiting.pop(number, None)
-            return error
+            return entry.error
     return None
 
 
@@ -56,7 +78,8 @@ def unmarked(text: str) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)
+        # str() of a KeyError is its message's repr.
+        return str(error.args[0] if isinstance(error, KeyError) and len(error.args) == 1 else error)
     except Exception:
         return "(its message cannot be shown)"
 

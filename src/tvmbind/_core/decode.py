@@ -6,6 +6,8 @@ its owner where it is a handle, except for a tensor's address (kTVMDLTensorHandl
 
 from __future__ import annotations
 
+import struct
+import sys
 from typing import Any, Callable
 
 from .._tvm import ffi, lib
@@ -44,10 +46,9 @@ def register_object(type_key: str, make: Callable[[int], Any]) -> None:
 
 def decode(code: int, bits: int) -> Any:
     """The Python value of a type code and 8 bytes."""
-    try:
-        decoder = decoders[code]
-    except KeyError:
-        raise TypeError(f"TVM gave a value of type code {code}, which tvmbind does not know") from None
+    decoder = decoders.get(code)
+    if decoder is None:
+        raise TypeError(f"TVM gave a value of type code {code}, which tvmbind does not know")
     return decoder(bits)
 
 
@@ -67,8 +68,11 @@ def _dtype(bits: int) -> DataType:
     return DataType.from_code(bits & 0xFF, bits >> 8 & 0xFF, bits >> 16 & 0xFFFF)
 
 
+_unpack_device = struct.Struct("=ii").unpack
+
+
 def _device(bits: int) -> Device:
-    return Device(bits & 0xFFFFFFFF, bits >> 32 & 0xFFFFFFFF)
+    return Device(*_unpack_device(bits.to_bytes(8, sys.byteorder, signed=True)))
 
 
 def _text(data: bytes) -> str:
@@ -100,17 +104,18 @@ def _object(bits: int) -> Any:
 
 def _known_objects() -> dict[int, Callable[[int], Any]]:
     index = ffi.new("unsigned *")
-    return {
-        index[0]: make
-        for key, make in _object_keys.items()
-        if lib.TVMObjectTypeKey2Index(key.encode(), index) == 0
-    }
+    known = {}
+    for key, make in _object_keys.items():
+        if lib.TVMObjectTypeKey2Index(key.encode(), index) == 0:
+            known[index[0]] = make
+    return known
 
 
 def string_object(handle: int) -> str:
-    """The text of a runtime.String, which is then freed. It may hold NULs."""
-    text = _cast("tvmb_string *", handle)
-    data = bytes(ffi.buffer(text.data, text.size))
+    """The text of a String object, which is then freed. It may hold NULs."""
+    size = ffi.new("size_t *")
+    text = lib.tvmb_text(handle, size)
+    data = bytes(ffi.buffer(text, size[0]))
     lib.tvmb_free_object(handle)
     return _text(data)
 
@@ -129,4 +134,5 @@ decoders.update(
         encode.BOOL: bool,
     }
 )
-register_object("runtime.String", string_object)
+for _key in ("runtime.String", "ffi.String"):
+    register_object(_key, string_object)

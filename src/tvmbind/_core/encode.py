@@ -8,7 +8,9 @@ No runtime is asked here, and numpy is imported only where a value of numpy's ha
 
 from __future__ import annotations
 
+import operator
 import struct
+import sys
 from collections import abc
 from operator import attrgetter
 from typing import Any, Callable, NamedTuple, Optional
@@ -37,29 +39,16 @@ class OpaqueHandle(int):
         return f"OpaqueHandle({int(self):#x})"
 
 
-class Packet:
-    """A packet while it is being filled: what follows the slots, and what must live through the call."""
-
-    __slots__ = ("after", "buffers", "keep", "size", "tail")
-
-    def __init__(self, slots: int) -> None:
-        self.size = 8 * slots
-        self.tail: list[bytes] = []
-        self.buffers: list[Any] = []
-        self.keep: list[Any] = []
-        self.after: list[Callable[[], None]] = []
-
-    def append(self, data: bytes) -> int:
-        """Adds data, padded to 8 bytes with at least one NUL; returns its offset."""
-        offset = self.size
-        padding = 8 - len(data) % 8
-        self.tail.append(data)
-        self.tail.append(b"\0" * padding)
-        self.size += len(data) + padding
-        return offset
+# How a value fills its slot when that takes more than the value: adds to the packet's texts (bytes), to its
+# tensors (two cdata each: description, memory), to what is kept until the call is over. Returns the slot.
+Write = Callable[[Any, list[bytes], list[Any], list[Any]], Any]
 
 
-Write = Callable[[Any, Packet], Any]
+class Restore(NamedTuple):
+    """Something kept until a call is over, and then run."""
+
+    run: Callable[[], None]
+
 
 
 class Codec(NamedTuple):
@@ -68,21 +57,24 @@ class Codec(NamedTuple):
     code: int
     format: str = "q"
     read: Optional[Callable[[Any], Any]] = None  # the value alone says it; None: the value itself
-    write: Optional[Write] = None  # needs room in the packet
+    write: Optional[Write] = None
 
 
-class Plan(NamedTuple):
-    """How arguments of certain types go."""
-
-    codes: bytes
-    pack: Callable[..., bytes]
-    reads: Optional[tuple[Callable[[Any], Any], ...]]  # None: the values as they are
-    writes: Optional[tuple[Write, ...]]  # if given, instead of reads
-
+#: How arguments of certain types go: whether they are nothing but a few ints; the codes; the slots' packer; one of
+#: two ways to fill them: a read for each (None: the values as they are), or, if any needs more, a write for each.
+#: A plain tuple, which unpacks faster than a named one.
+Plan = tuple[
+    bool,
+    bytes,
+    Callable[..., bytes],
+    Optional[tuple[Callable[[Any], Any], ...]],
+    Optional[tuple[Write, ...]],
+]
 
 _plans: dict[tuple[type, ...], Plan] = {}
 _codecs: dict[type, Codec] = {}
 _conversions: dict[Any, tuple[int, Callable[[Any], Handle]]] = {}
+_classic_only: set[Any] = set()
 
 
 def plan_for(types: tuple[type, ...], name: str = "") -> Plan:
@@ -102,12 +94,14 @@ def plan_for(types: tuple[type, ...], name: str = "") -> Plan:
         codecs.append(codec)
     codes = bytes(codec.code for codec in codecs)
     pack = struct.Struct("=" + "".join(codec.format for codec in codecs)).pack
+    ints, reads, writes = False, None, None
     if any(codec.write for codec in codecs):
-        plan = Plan(codes, pack, None, tuple(codec.write or _as_write(codec.read) for codec in codecs))
+        writes = tuple(codec.write or _as_write(codec.read) for codec in codecs)
     elif any(codec.read for codec in codecs):
-        plan = Plan(codes, pack, tuple(codec.read or _itself for codec in codecs), None)
+        reads = tuple(codec.read or _itself for codec in codecs)
     else:
-        plan = Plan(codes, pack, None, None)
+        ints = not any(codes) and len(codes) <= 12
+    plan = (ints, codes, pack, reads, writes)
     if len(_plans) >= 4096:
         _plans.clear()
     _plans[types] = plan
@@ -128,18 +122,23 @@ def register_codec(type_: type, code: int) -> None:
     _codecs[type_] = Codec(code, read=_handle_of)
 
 
-def register_conversion(type_: Any, code: int, convert: Callable[[Any], Handle]) -> None:
+def register_conversion(
+    type_: Any, code: int, convert: Callable[[Any], Handle], classic_only: bool = False
+) -> None:
     """Declares a Python type whose values become a `Handle`, sent with this code, for the time of a call.
 
-    ``collections.abc.Callable`` stands for every callable that has no other meaning.
+    ``collections.abc.Callable`` stands for every callable that has no other meaning. What is for classic
+    runtimes only goes as its base type on others.
     """
     _conversions[type_] = (code, convert)
+    if classic_only:
+        _classic_only.add(type_)
 
 
 def conversion_for(type_: type) -> Optional[tuple[int, Callable[[Any], Handle]]]:
     """The registered conversion of a type or of one of its bases: code and function."""
     found = next((_conversions[base] for base in type_.__mro__ if base in _conversions), None)
-    if found is None and issubclass(type_, abc.Callable) and type_ not in _codecs:
+    if found is None and issubclass(type_, abc.Callable):  # type: ignore[arg-type]
         found = _conversions.get(abc.Callable)
     return found
 
@@ -164,25 +163,26 @@ def _find_codec(type_: type) -> Optional[Codec]:
         # An unknown code aborts the process, and bool has one only from TVM 0.18 on.
         info = known_runtime()
         return Codec(BOOL if info is not None and info.has("bool arguments") else INT)
-    if type_.__module__.partition(".")[0] in ("numpy", "ml_dtypes"):
+    if any(base.__module__.partition(".")[0] in ("numpy", "ml_dtypes") for base in type_.__mro__):
         found, codec = _numpy_codec(type_)
         if found:
             return codec
     # The nearest base decides: a named tuple is a tuple, an IntEnum an int.
+    info = known_runtime()
     for base in type_.__mro__:
         if base in _codecs:
             return _codecs[base]
-        if base in _conversions:
+        if base in _conversions and not (base in _classic_only and info and info.abi != "classic"):
             code, convert = _conversions[base]
             return Codec(code, write=_converting(convert))
     if issubclass(type_, ffi.CData):
         return Codec(HANDLE, read=_cdata_address)
     if type_.__module__ == "ctypes" and type_.__name__ == "c_void_p":
-        return Codec(HANDLE, read=lambda value: value.value or 0)
+        return Codec(HANDLE, read=lambda value: _signed(value.value or 0))
     conversion = conversion_for(type_)
     if conversion is not None:
         return Codec(conversion[0], write=_converting(conversion[1]))
-    return Codec(INT) if hasattr(type_, "__index__") else None
+    return Codec(INT, read=operator.index) if hasattr(type_, "__index__") else None
 
 
 def _numpy_codec(type_: type) -> tuple[bool, Optional[Codec]]:
@@ -194,7 +194,8 @@ def _numpy_codec(type_: type) -> tuple[bool, Optional[Codec]]:
 
         return True, Codec(TENSOR, write=write_array)
     if issubclass(type_, np.bool_):
-        return True, _codec_for(bool)
+        codec = _codec_for(bool)  # a bool for struct, which takes no numpy.bool for an int
+        return True, codec and codec._replace(read=bool)
     if issubclass(type_, np.dtype):
         return True, Codec(DTYPE, read=lambda value: _dtype_bits(DataType(value)))
     if issubclass(type_, (np.datetime64, np.timedelta64, np.complexfloating, np.void, np.object_)):
@@ -207,9 +208,9 @@ def _numpy_codec(type_: type) -> tuple[bool, Optional[Codec]]:
 
 
 def _converting(convert: Callable[[Any], Handle]) -> Write:
-    def write(value: Any, packet: Packet) -> int:
+    def write(value: Any, texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:
         made = convert(value)
-        packet.keep.append(made)
+        keep.append(made)
         return made._handle
 
     return write
@@ -218,10 +219,10 @@ def _converting(convert: Callable[[Any], Handle]) -> Write:
 def _as_write(read: Optional[Callable[[Any], Any]]) -> Write:
     if read is None:
         return _write_itself
-    return lambda value, packet: read(value)
+    return lambda value, texts, tensors, keep: read(value)
 
 
-def _write_itself(value: Any, packet: Packet) -> Any:
+def _write_itself(value: Any, texts: list[bytes], tensors: list[Any], keep: list[Any]) -> Any:
     return value
 
 
@@ -232,7 +233,7 @@ def _itself(value: Any) -> Any:
 _handle_of = attrgetter("_handle")
 
 
-def _write_str(value: str, packet: Packet) -> int:
+def _write_str(value: str, texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:
     try:
         data = value.encode()
     except UnicodeEncodeError:
@@ -241,29 +242,39 @@ def _write_str(value: str, packet: Packet) -> int:
         raise ValueError(
             f"the str {value[:40]!r} holds a NUL character, where TVM's strings end; pass it as bytes instead"
         )
-    return packet.append(data)
+    texts.append(data)
+    return len(data)
 
 
-def _write_bytes(value: Any, packet: Packet) -> int:
+def _write_bytes(value: Any, texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:
     data = bytes(value)
-    return packet.append(len(data).to_bytes(8, "little" if _little else "big") + data)
-
-
-_little = struct.pack("=H", 1) == b"\1\0"
+    texts.append(data)
+    return len(data)
 
 
 def _cdata_address(value: Any) -> int:
     if ffi.typeof(value).kind not in ("pointer", "array", "function"):
         raise TypeError(f"expected a pointer, got {value!r}")
-    return int(_cast("uintptr_t", value))
+    return int(_cast("intptr_t", value))
+
+
+def _signed(address: int) -> int:
+    # A slot is an int64, and an address may have its top bit set.
+    return address - (1 << 64) if 1 << 63 <= address < 1 << 64 else address
 
 
 def _dtype_bits(value: DataType) -> int:
     return value.type_code | value.bits << 8 | value.lanes << 16
 
 
+_pack_device = struct.Struct("=ii").pack
+
+
 def _device_bits(value: Device) -> int:
-    return (value.device_type & 0xFFFFFFFF) | value.device_id << 32
+    try:
+        return int.from_bytes(_pack_device(*value), sys.byteorder, signed=True)
+    except struct.error:
+        raise TypeError(f"{value!r} is no device: its type and index are no 32-bit ints") from None
 
 
 _codecs.update(
@@ -277,6 +288,6 @@ _codecs.update(
         memoryview: Codec(BYTES, write=_write_bytes),
         DataType: Codec(DTYPE, read=_dtype_bits),
         Device: Codec(DEVICE, read=_device_bits),
-        OpaqueHandle: Codec(HANDLE),
+        OpaqueHandle: Codec(HANDLE, read=_signed),
     }
 )

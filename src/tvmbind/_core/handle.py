@@ -69,3 +69,27 @@ class Handle:
 
     def __reduce__(self) -> Any:
         self.__copy__()
+
+
+class ArrayHandle(Handle):
+    """A `Handle` with room for what is known of an array; all of it is None until it is asked for."""
+
+    __slots__ = ("_dtype", "_memory", "_shape", "_tensor")
+
+    _dtype: Any
+    _memory: Any
+    _shape: Any
+    _tensor: Any
+
+    @classmethod
+    def _from_handle(cls: type[Self], handle: int, owner: Optional[object] = None) -> Self:
+        self = cls.__new__(cls)
+        self._handle = handle
+        self._owner = owner
+        self._tensor = self._memory = self._shape = self._dtype = None  # type: ignore[attr-defined]
+        return self
+
+
+def is_handle(value: Any) -> bool:
+    """Whether a value is a `Handle` of either core."""
+    return hasattr(type(value), "_open_handle")

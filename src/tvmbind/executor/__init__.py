@@ -1,5 +1,8 @@
 """Executors: a model that TVM compiled, with inputs, outputs and ``run``."""
 
+from .aot import AotModule
 from .graph import GraphModule
+from .relax_vm import RelaxVirtualMachine
+from .relay_vm import VirtualMachine
 
-__all__ = ["GraphModule"]
+__all__ = ["AotModule", "GraphModule", "RelaxVirtualMachine", "VirtualMachine"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from ..dtype import DataType
 from ..ndarray import NDArray
 
 
-@dataclass(frozen=True)
-class TensorInfo:
+class TensorInfo(NamedTuple):
     """An input or output of a model.
 
     Attributes
@@ -18,16 +16,20 @@ class TensorInfo:
     name : str
         Empty for an output without one.
     shape : tuple of int or str
-        A dimension that is known only at run time has its name, or ``"?"``.
+        A dimension that is known only at run time has its name, or ``"?"``. None where nothing tells the
+        shape (a virtual machine's may not), or it is no tensor but a tuple, a shape, a number.
     dtype : DataType
+        None where nothing tells, as for the shape.
     """
 
     name: str
-    shape: tuple[Union[int, str], ...]
-    dtype: DataType
+    shape: Optional[tuple[Union[int, str], ...]]
+    dtype: Optional[DataType]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]"
+        extents = "[...]" if self.shape is None else f"[{', '.join(map(str, self.shape))}]"
+        what = f"{self.dtype}{extents}" if self.dtype else "?"
+        return f"{self.name}: {what}" if self.name else what
 
 
 def fitting(value: Any, info: TensorInfo) -> Any:
@@ -45,18 +47,21 @@ def fitting(value: Any, info: TensorInfo) -> Any:
     if isinstance(value, NDArray):
         dtype: str = value.dtype
     else:
+        if value is None or isinstance(value, (str, bytes)):
+            raise TypeError(f"input {info.name!r} takes an array of {info.dtype}, got {type(value).__name__}")
         import numpy as np
 
         if not isinstance(value, (np.ndarray, np.generic)):
             plain = isinstance(value, (list, tuple, int, float))
-            value = np.asarray(value, info.dtype.numpy() if plain else None)
+            value = np.asarray(value, info.dtype.numpy() if plain and info.dtype else None)
         dtype = _dtype_name(value)
-    if dtype != info.dtype:
+    if info.dtype is not None and dtype != info.dtype:
         advice = "" if isinstance(value, NDArray) else f"; use x.astype({str(info.dtype)!r})"
         raise TypeError(f"input {info.name!r} takes {info.dtype}, got {dtype}{advice}")
     shape = tuple(value.shape)
-    if len(shape) != len(info.shape) or any(
-        isinstance(wanted, int) and wanted != given for wanted, given in zip(info.shape, shape)
+    if info.shape is not None and (
+        len(shape) != len(info.shape)
+        or any(isinstance(wanted, int) and wanted != given for wanted, given in zip(info.shape, shape))
     ):
         raise ValueError(f"input {info.name!r} takes shape {info.shape}, got {shape}")
     return value

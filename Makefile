@@ -1,0 +1,75 @@
+# What there is to run. `make` lists it.
+#
+# Everything happens in a virtual environment, .venv, made with PYTHON. The files .venv/.done-* say what is already
+# in it, so that only the first run takes long.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NATIVE := pyproject.toml setup.py build_ffi.py $(wildcard cdefs/*.h csrc/*.c csrc/*.h)
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: help demo test test-matrix lint bench models check-models clean runtime
+
+help:  ## list what there is
+	@echo "make TARGET, one of:"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1 /p' Makefile | awk '{ name = $$1; $$1 = ""; printf "  %-14s%s\n", name, $$0 }'
+	@echo "with PYTHON=python3.12 for another Python, ARGS='...' for more arguments to test and bench"
+
+demo: $(VENV)/.done-plot runtime  ## read 360 pictures of digits with a compiled model; saves out/digits.png
+	@echo
+	@$(BIN)/python examples/digits.py
+	@test -n "$$TVMBIND_LIBRARY" || $(BIN)/tvmbind runtime install 0.27 >/dev/null
+	@echo
+	@test -n "$$TVMBIND_LIBRARY" || \
+		TVMBIND_LIBRARY=tvm-ffi $(BIN)/python examples/digits.py --picture out/digits-modern.png
+
+test: $(VENV)/.done-test $(VENV)/.done-plot  ## run the tests, on TVM 0.16 (0.9, 0.8) and on tvm-ffi with TVM 0.27
+	@$(BIN)/tvmbind runtime install 0.16 0.9 0.8 0.27 >/dev/null
+	@$(BIN)/python -m pytest $(ARGS)
+	@TVMBIND_LIBRARY=tvm-ffi $(BIN)/python -m pytest $(ARGS)
+
+test-matrix: $(VENV)/.done-test $(VENV)/.done-plot  ## run them on every runtime that can be had; makes README's table
+	@$(BIN)/tvmbind runtime install 0.16 0.9 0.8 0.27 >/dev/null
+	@$(BIN)/python tools/test_matrix.py $(ARGS)
+
+lint: $(VENV)/.done-lint  ## check style (ruff) and types (mypy)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.done-package runtime  ## measure what a call costs, beside TVM's own Python
+	@$(BIN)/python benchmarks/call_overhead.py $(ARGS)
+
+models: $(VENV)/.done-venv  ## compile everything in models/ again (needs Python 3.10 or 3.11)
+	@$(BIN)/python tools/build_models.py
+
+check-models: $(VENV)/.done-venv  ## compile it, and compare with what models/ has, byte for byte
+	@$(BIN)/python tools/build_models.py --check
+
+clean:  ## remove what was made here (installed runtimes stay: tvmbind runtime remove)
+	@rm -rf $(VENV) build out src/*.egg-info src/tvmbind/_tvm.c src/tvmbind/*.so
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+runtime: $(VENV)/.done-package
+	@test -n "$$TVMBIND_LIBRARY" || $(BIN)/tvmbind runtime install >/dev/null
+
+$(VENV)/.done-venv:
+	@$(PYTHON) tools/preflight.py
+	@echo "making $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.done-package: $(NATIVE) | $(VENV)/.done-venv
+	@echo "building and installing tvmbind ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+# tvmbind itself is installed by now: pip adds what this extra of it needs.
+$(VENV)/.done-%: pyproject.toml | $(VENV)/.done-package
+	@echo "installing what tvmbind[$*] needs ..."
+	@$(PIP) install 'tvmbind[$*]'
+	@touch $@

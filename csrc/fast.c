@@ -1,0 +1,142 @@
+/* The module tvmbind._core._fast: what Python calls to set it up, and a few short cuts. Interface: _fast.pyi. */
+#include "fast.h"
+
+#include <string.h>
+
+const tvmb_functions *tvm;
+python_functions python;
+
+/* setup(address, functions): the table of tvmbind._tvm, and what does the rest, by name. */
+static PyObject *setup(PyObject *module, PyObject *args) {
+  unsigned long long address;
+  PyObject *given;
+  const struct {
+    const char *name;
+    PyObject **place;
+  } wanted[] = {
+      {"call", &python.call}, {"decode", &python.decode}, {"give", &python.give},
+      {"end_borrowing", &python.end_borrowing}, {"raise_error", &python.raise_error}, {"park", &python.park},
+      {"find", &python.find}, {"bool_code", &python.bool_code}, {"numbers", &python.numbers},
+      {"waiting", &python.waiting}, {"parked", &python.parked},
+  };
+  (void)module;
+  if (!PyArg_ParseTuple(args, "KO!", &address, &PyDict_Type, &given)) return NULL;
+  for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); ++i) {
+    PyObject *function = PyDict_GetItemString(given, wanted[i].name);
+    if (function == NULL) return PyErr_Format(PyExc_KeyError, "%s", wanted[i].name);
+    Py_INCREF(function);
+    *wanted[i].place = function;
+  }
+  tvm = (const tvmb_functions *)(uintptr_t)address;
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_register_type(PyObject *module, PyObject *args) {
+  PyObject *type;
+  int code;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "O!i", &PyType_Type, &type, &code)) return NULL;
+  if (!PyType_IsSubtype((PyTypeObject *)type, (PyTypeObject *)handle_type))
+    return PyErr_Format(PyExc_TypeError, "%R is no class of handles", type);
+  if (register_type(type, code)) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_register_class(PyObject *module, PyObject *args) {
+  PyObject *type;
+  int code;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "iO!", &code, &PyType_Type, &type) || register_class(code, type)) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_register_device(PyObject *module, PyObject *type) {
+  (void)module;
+  register_device(type);
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_after_fork(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  after_fork();
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_make_function(PyObject *module, PyObject *args) {
+  PyObject *func, *name = Py_None;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "O|O", &func, &name)) return NULL;
+  return make_function(func, name);
+}
+
+/* find_global(class, name, keeps): a new object of the class; None if there is none, the name is none, or there
+ * is no runtime yet. */
+static PyObject *find_global(PyObject *module, PyObject *args) {
+  Py_ssize_t size;
+  (void)module;
+  if (PyTuple_Size(args) != 3) return PyErr_Format(PyExc_TypeError, "find_global takes three arguments");
+  PyObject *type = PyTuple_GetItem(args, 0), *name = PyTuple_GetItem(args, 1), *keeps = PyTuple_GetItem(args, 2);
+  if (!PyUnicode_Check(name)) Py_RETURN_NONE;
+  const char *text = PyUnicode_AsUTF8AndSize(name, &size);
+  if (text == NULL) return NULL;
+  if (size == 0 || strlen(text) != (size_t)size) Py_RETURN_NONE;
+  PyThreadState *state = PyEval_SaveThread();
+  int64_t handle = tvm->get_global(text);
+  PyEval_RestoreThread(state);
+  if (handle == 0 || handle == TVMB_MISSING) Py_RETURN_NONE;
+  if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
+  Function *found = (Function *)wrap((PyTypeObject *)type, handle, kTVMPackedFuncHandle);
+  if (found == NULL) return NULL;
+  PyObject *keep = PyDict_GetItem(keeps, name);
+  Py_INCREF(name);
+  Py_XINCREF(keep);
+  found->name = name;
+  found->keep = keep;
+  return (PyObject *)found;
+}
+
+/* alloc_array(class, shape, code, bits, lanes, device_type, device_id). */
+static PyObject *alloc_array(PyObject *module, PyObject *args) {
+  PyObject *type, *shape;
+  int code, bits, lanes, device, index;
+  int64_t few[FEW], *extents = few;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "OO!iiiii", &type, &PyTuple_Type, &shape, &code, &bits, &lanes, &device, &index))
+    return NULL;
+  Py_ssize_t ndim = PyTuple_Size(shape);
+  if (ndim > FEW && (extents = PyMem_Malloc((size_t)ndim * sizeof(int64_t))) == NULL) return PyErr_NoMemory();
+  for (Py_ssize_t i = 0; i < ndim; ++i) extents[i] = PyLong_AsLongLong(PyTuple_GetItem(shape, i));
+  int64_t handle = 0;
+  if (!PyErr_Occurred()) {
+    PyThreadState *state = PyEval_SaveThread();
+    handle = tvm->array_alloc(extents, (int)ndim, code, bits, lanes, device, index);
+    PyEval_RestoreThread(state);
+  }
+  if (extents != few) PyMem_Free(extents);
+  if (PyErr_Occurred()) return NULL;
+  if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
+  return wrap((PyTypeObject *)type, handle, kTVMNDArrayHandle);
+}
+
+static PyMethodDef methods[] = {
+    {"setup", setup, METH_VARARGS, NULL},
+    {"register_type", module_register_type, METH_VARARGS, NULL},
+    {"register_class", module_register_class, METH_VARARGS, NULL},
+    {"register_device", module_register_device, METH_O, NULL},
+    {"after_fork", module_after_fork, METH_NOARGS, NULL},
+    {"make_function", module_make_function, METH_VARARGS, NULL},
+    {"find_global", find_global, METH_VARARGS, NULL},
+    {"alloc_array", alloc_array, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_fast", "Calls and callbacks in C.", -1, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__fast(void) {
+  PyObject *module = PyModule_Create(&definition);
+  if (module == NULL) return NULL;
+  if (make_handle_types(module) || make_function_type(module) || make_closure_type(module)) Py_CLEAR(module);
+  return module;
+}

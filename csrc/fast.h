@@ -1,0 +1,88 @@
+/* What the files of src/tvmbind/_core/_fast share: csrc/fast*.c, a C extension for CPython, optional.
+ *
+ * It does what _core/pure.py does, for the values that are common; what is not, and every error, it leaves to
+ * the Python code of _core, which does the same more slowly: no rule is written twice. TVM is called through
+ * the functions of tvmbind._tvm only, which come as a table.
+ *
+ * CPython's limited API of 3.9, so that one file serves 3.9 and all later: no macros that look into objects.
+ */
+#ifndef TVMBIND_FAST_H
+#define TVMBIND_FAST_H
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#include "tvmbind_c.h"
+
+/* In the stable ABI from 3.10 on. CPython 3.9, which will not change any more, exports it too, the same. */
+#if Py_LIMITED_API + 0 < 0x030A0000
+PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size);
+#endif
+
+typedef struct {
+  PyObject_HEAD
+  PyObject *weakrefs;
+  uint64_t handle; /* 0: closed */
+  PyObject *owner; /* NULL or None: this object owns the handle */
+} Handle;
+
+/* With room for what is known of an array; all of it is None until it is asked for. */
+typedef struct {
+  Handle base;
+  PyObject *tensor;
+  PyObject *memory;
+  PyObject *shape;
+  PyObject *dtype;
+} ArrayHandle;
+
+typedef struct {
+  Handle base;
+  PyObject *name;
+  PyObject *keep;
+} Function;
+
+/* The functions of Python that do the rest: see setup() in fast.c. */
+typedef struct {
+  PyObject *call;          /* (function, *args): a call with any arguments */
+  PyObject *decode;        /* (code, bits): any value of TVM's */
+  PyObject *give;          /* (ret, value): any result of a callback */
+  PyObject *end_borrowing; /* (tensors, error or None) */
+  PyObject *raise_error;   /* (code, function, args) */
+  PyObject *park;          /* (error): the text that carries it */
+  PyObject *find;          /* (name): what a removed global function goes on as */
+  PyObject *bool_code;     /* (): the type code of a bool in this runtime */
+  PyObject *numbers;       /* of errors that wait: an iterator, */
+  PyObject *waiting;       /* a mapping from such a number */
+  PyObject *parked;        /* to an object of this class, a named tuple: error, thread, message */
+} python_functions;
+
+extern const tvmb_functions *tvm;
+extern python_functions python;
+extern PyObject *handle_type, *array_type, *function_type, *closure_type;
+
+enum { FEW = 12, NO_CODE = -1 };
+
+/* fast_handle.c */
+int make_handle_types(PyObject *module);
+PyObject *make_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);
+int handle_traverse(PyObject *self, visitproc visit, void *arg);
+void handle_dealloc(PyObject *self);
+int register_type(PyObject *type, int code);
+int code_of(PyTypeObject *type);
+PyObject *wrap(PyTypeObject *type, int64_t handle, int code);
+
+/* fast_value.c */
+int pack(PyObject *value, TVMValue *slot, int *code, TVMByteArray *bytes);
+PyObject *to_python(int code, int64_t bits);
+int register_class(int code, PyObject *type);
+void register_device(PyObject *type);
+
+/* fast_call.c */
+int make_function_type(PyObject *module);
+void after_fork(void);
+PyObject *raise_code(int code, PyObject *function, PyObject *args);
+
+/* fast_callback.c */
+int make_closure_type(PyObject *module);
+PyObject *make_function(PyObject *func, PyObject *name);
+
+#endif

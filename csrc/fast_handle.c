@@ -1,0 +1,252 @@
+/* Handle and ArrayHandle: a native handle with its owner, as _core/handle.py has it. Nothing is sent here. */
+#include "fast.h"
+
+#include <stddef.h>
+
+PyObject *handle_type, *array_type;
+
+/* ------------------------------------------------------------------------------------- classes and their codes */
+
+enum { KNOWN = 64 }; /* a power of two, and twice what tvmbind has or more */
+static struct {
+  PyTypeObject *type;
+  int code;
+} known[KNOWN];
+
+static size_t place_of(const PyTypeObject *type) {
+  size_t place = ((uintptr_t)type >> 5) % KNOWN;
+  while (known[place].type != NULL && known[place].type != type) place = (place + 1) % KNOWN;
+  return place;
+}
+
+int register_type(PyObject *type, int code) {
+  static int count = 0;
+  size_t place = place_of((PyTypeObject *)type);
+  if (known[place].type == NULL && ++count > KNOWN / 2) {
+    PyErr_SetString(PyExc_RuntimeError, "no room for another class of handles");
+    return -1;
+  }
+  Py_INCREF(type);
+  known[place].type = (PyTypeObject *)type;
+  known[place].code = code;
+  return 0;
+}
+
+/* The type code of a class that was registered, NO_CODE of any other. */
+int code_of(PyTypeObject *type) {
+  size_t place = place_of(type);
+  return known[place].type ? known[place].code : NO_CODE;
+}
+
+/* The same, also of subclasses: what frees a handle does not change below. */
+static int inherited_code(PyTypeObject *type) {
+  for (; type != NULL && (PyObject *)type != handle_type; type = PyType_GetSlot(type, Py_tp_base)) {
+    int code = code_of(type);
+    if (code != NO_CODE) return code;
+  }
+  return NO_CODE;
+}
+
+/* -------------------------------------------------------------------------------------------- making, letting go */
+
+/* A new object of this class, which takes over the reference. */
+PyObject *wrap(PyTypeObject *type, int64_t handle, int code) {
+  PyObject *made = PyType_GenericAlloc(type, 0);
+  if (made)
+    ((Handle *)made)->handle = (uint64_t)handle;
+  else
+    tvm->release(handle, code);
+  return made;
+}
+
+/* Freeing may run anything: a callable's finalizer, another library's deleter on another thread. */
+static void let_go(Handle *self) {
+  uint64_t handle = self->handle;
+  PyObject *owner = self->owner, *type, *value, *traceback;
+  self->handle = 0;
+  self->owner = NULL;
+  if (handle && (owner == NULL || owner == Py_None) && !tvm->is_closing()) {
+    int code = inherited_code(Py_TYPE(self));
+    PyErr_Fetch(&type, &value, &traceback);
+    PyThreadState *state = PyEval_SaveThread();
+    tvm->release((int64_t)handle, code);
+    PyEval_RestoreThread(state);
+    PyErr_Restore(type, value, traceback);
+  }
+  Py_XDECREF(owner);
+}
+
+void handle_dealloc(PyObject *self) {
+  PyTypeObject *type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  if (((Handle *)self)->weakrefs) PyObject_ClearWeakRefs(self);
+  let_go((Handle *)self);
+  PyObject_GC_Del(self);
+  Py_DECREF(type);
+}
+
+int handle_traverse(PyObject *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(((Handle *)self)->owner);
+  return 0;
+}
+
+/* The owner stays until the end: without it, this object would take the handle for its own. */
+static int array_traverse(PyObject *self, visitproc visit, void *arg) {
+  ArrayHandle *array = (ArrayHandle *)self;
+  Py_VISIT(array->tensor);
+  Py_VISIT(array->memory);
+  Py_VISIT(array->shape);
+  Py_VISIT(array->dtype);
+  return handle_traverse(self, visit, arg);
+}
+
+static int array_clear(PyObject *self) {
+  ArrayHandle *array = (ArrayHandle *)self;
+  Py_CLEAR(array->tensor);
+  Py_CLEAR(array->memory);
+  Py_CLEAR(array->shape);
+  Py_CLEAR(array->dtype);
+  return 0;
+}
+
+static void array_dealloc(PyObject *self) {
+  PyObject_GC_UnTrack(self);
+  array_clear(self);
+  handle_dealloc(self);
+}
+
+/* ------------------------------------------------------------------------------------------------------- methods */
+
+static int handle_init(PyObject *self, PyObject *args, PyObject *kwargs) {
+  PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "__name__");
+  (void)args, (void)kwargs;
+  if (name) PyErr_Format(PyExc_TypeError, "a %U is made by the functions of tvmbind, not by its class", name);
+  Py_XDECREF(name);
+  return -1;
+}
+
+static PyObject *handle_from_handle(PyObject *type, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"handle", "owner", NULL};
+  unsigned long long handle;
+  PyObject *owner = NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|O", names, &handle, &owner)) return NULL;
+  PyObject *made = PyType_GenericAlloc((PyTypeObject *)type, 0);
+  if (made == NULL) return NULL;
+  Py_XINCREF(owner);
+  ((Handle *)made)->handle = handle;
+  ((Handle *)made)->owner = owner;
+  return made;
+}
+
+static PyObject *handle_closed(PyObject *self, void *unused) {
+  (void)unused;
+  return PyBool_FromLong(((Handle *)self)->handle == 0);
+}
+
+static PyObject *handle_close(PyObject *self, PyObject *unused) {
+  (void)unused;
+  let_go((Handle *)self);
+  Py_RETURN_NONE;
+}
+
+static PyObject *handle_open_handle(PyObject *self, PyObject *unused) {
+  (void)unused;
+  if (((Handle *)self)->handle) return PyLong_FromUnsignedLongLong(((Handle *)self)->handle);
+  PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "__name__");
+  if (name) PyErr_Format(PyExc_ValueError, "this %U has been closed", name);
+  Py_XDECREF(name);
+  return NULL;
+}
+
+static PyObject *handle_enter(PyObject *self, PyObject *unused) {
+  (void)unused;
+  Py_INCREF(self);
+  return self;
+}
+
+static PyObject *handle_exit(PyObject *self, PyObject *args) {
+  (void)args;
+  return PyObject_CallMethod(self, "close", NULL); /* a subclass may have its own */
+}
+
+static PyObject *handle_copy(PyObject *self, PyObject *unused) {
+  PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "__name__");
+  (void)unused;
+  if (name)
+    PyErr_Format(PyExc_TypeError, "a %U cannot be copied or pickled: it lives in this process's runtime", name);
+  Py_XDECREF(name);
+  return NULL;
+}
+
+static PyMethodDef handle_methods[] = {
+    {"_from_handle", (PyCFunction)(void (*)(void))handle_from_handle, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
+     "Wraps a handle. With no owner the wrapper takes over the caller's reference."},
+    {"close", handle_close, METH_NOARGS,
+     "Lets go of the native object now; what else uses it keeps it alive. Twice does no harm."},
+    {"_open_handle", handle_open_handle, METH_NOARGS, "The handle; an error if it is closed."},
+    {"__enter__", handle_enter, METH_NOARGS, NULL},
+    {"__exit__", handle_exit, METH_VARARGS, NULL},
+    {"__copy__", handle_copy, METH_NOARGS, NULL},
+    {"__reduce__", handle_copy, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef handle_properties[] = {
+    {"closed", handle_closed, NULL, "Whether the handle has been let go.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef handle_members[] = {
+    {"_handle", T_ULONGLONG, offsetof(Handle, handle), 0, NULL},
+    {"_owner", T_OBJECT, offsetof(Handle, owner), 0, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Handle, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMemberDef array_members[] = {
+    {"_tensor", T_OBJECT, offsetof(ArrayHandle, tensor), 0, NULL},
+    {"_memory", T_OBJECT, offsetof(ArrayHandle, memory), 0, NULL},
+    {"_shape", T_OBJECT, offsetof(ArrayHandle, shape), 0, NULL},
+    {"_dtype", T_OBJECT, offsetof(ArrayHandle, dtype), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot handle_slots[] = {
+    {Py_tp_doc, "A native handle, as an integer address, with its owner."},
+    {Py_tp_init, handle_init},
+    {Py_tp_dealloc, handle_dealloc},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_methods, handle_methods},
+    {Py_tp_getset, handle_properties},
+    {Py_tp_members, handle_members},
+    {0, NULL},
+};
+
+static PyType_Slot array_slots[] = {
+    {Py_tp_doc, "A Handle with room for what is known of an array."},
+    {Py_tp_dealloc, array_dealloc},
+    {Py_tp_traverse, array_traverse},
+    {Py_tp_clear, array_clear},
+    {Py_tp_members, array_members},
+    {0, NULL},
+};
+
+enum { FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC };
+static PyType_Spec handle_spec = {"tvmbind._core._fast.Handle", sizeof(Handle), 0, FLAGS, handle_slots};
+static PyType_Spec array_spec = {"tvmbind._core._fast.ArrayHandle", sizeof(ArrayHandle), 0, FLAGS, array_slots};
+
+/* A new class, under its name in the module; NULL for no base. */
+PyObject *make_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name) {
+  PyObject *bases = base ? Py_BuildValue("(O)", base) : NULL;
+  PyObject *type = base && !bases ? NULL : PyType_FromSpecWithBases(spec, bases);
+  Py_XDECREF(bases);
+  if (type && PyObject_SetAttrString(module, name, type)) Py_CLEAR(type);
+  return type;
+}
+
+int make_handle_types(PyObject *module) {
+  handle_type = make_type(module, &handle_spec, NULL, "Handle");
+  if (handle_type) array_type = make_type(module, &array_spec, handle_type, "ArrayHandle");
+  return array_type ? 0 : -1;
+}

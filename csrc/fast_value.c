@@ -1,0 +1,131 @@
+/* Values between Python and TVM: those that C knows. The rules are those of _core/encode.py and decode.py. */
+#include "fast.h"
+
+#include <string.h>
+
+static PyTypeObject *classes[16]; /* by type code: what a handle becomes with nothing more than itself */
+static PyTypeObject *device_type;
+
+int register_class(int code, PyObject *type) {
+  if (code < 0 || code >= (int)(sizeof(classes) / sizeof(classes[0]))) {
+    PyErr_SetString(PyExc_ValueError, "no such type code");
+    return -1;
+  }
+  Py_INCREF(type);
+  classes[code] = (PyTypeObject *)type;
+  return 0;
+}
+
+void register_device(PyObject *type) {
+  Py_INCREF(type);
+  device_type = (PyTypeObject *)type;
+}
+
+static int pack_bool(PyObject *value, TVMValue *slot, int *code) {
+  static int bool_code = NO_CODE; /* a runtime is known by the time that a value goes to it */
+  if (bool_code == NO_CODE) {
+    PyObject *number = PyObject_CallObject(python.bool_code, NULL);
+    bool_code = number ? (int)PyLong_AsLong(number) : NO_CODE;
+    Py_XDECREF(number);
+    if (PyErr_Occurred()) {
+      PyErr_Clear();
+      bool_code = NO_CODE;
+      return -1;
+    }
+  }
+  *code = bool_code;
+  slot->v_int64 = value == Py_True;
+  return 0;
+}
+
+static int pack_str(PyObject *value, TVMValue *slot, int *code) {
+  Py_ssize_t size;
+  const char *text = PyUnicode_AsUTF8AndSize(value, &size); /* the object keeps it */
+  if (text == NULL) { /* lone surrogates */
+    PyErr_Clear();
+    return -1;
+  }
+  *code = kTVMStr;
+  slot->v_str = text;
+  return strlen(text) == (size_t)size ? 0 : -1;
+}
+
+static int pack_bytes(PyObject *value, TVMValue *slot, int *code, TVMByteArray *bytes) {
+  char *data;
+  Py_ssize_t size;
+  if (PyBytes_AsStringAndSize(value, &data, &size)) return -1;
+  bytes->data = data;
+  bytes->size = (size_t)size;
+  *code = kTVMBytes;
+  slot->v_handle = bytes;
+  return 0;
+}
+
+static int small(PyObject *value, int *number) {
+  int overflow = 0;
+  long given = value && PyLong_Check(value) ? PyLong_AsLongAndOverflow(value, &overflow) : -1;
+  *number = (int)given;
+  return !overflow && given >= 0 && given == *number;
+}
+
+static int pack_device(PyObject *value, TVMValue *slot, int *code) {
+  int type, index;
+  *code = kDLDevice;
+  if (!small(PyTuple_GetItem(value, 0), &type) || !small(PyTuple_GetItem(value, 1), &index)) return -1;
+  slot->v_int64 = 0;
+  slot->v_device.device_type = type;
+  slot->v_device.device_id = index;
+  return 0;
+}
+
+/* Fills the slot of an argument, which borrows from the value. Not 0, with no error set: Python has to do it. */
+int pack(PyObject *value, TVMValue *slot, int *code, TVMByteArray *bytes) {
+  PyTypeObject *type = Py_TYPE(value);
+  if (type == &PyLong_Type) {
+    int overflow;
+    *code = kTVMArgInt;
+    slot->v_int64 = PyLong_AsLongLongAndOverflow(value, &overflow);
+    return overflow;
+  }
+  if ((*code = code_of(type)) != NO_CODE) {
+    slot->v_int64 = (int64_t)((Handle *)value)->handle;
+    return slot->v_int64 == 0;
+  }
+  if (type == &PyUnicode_Type) return pack_str(value, slot, code);
+  if (type == &PyFloat_Type) {
+    *code = kTVMArgFloat;
+    slot->v_float64 = PyFloat_AsDouble(value);
+    return 0;
+  }
+  if (value == Py_None) {
+    *code = kTVMNullptr;
+    slot->v_int64 = 0;
+    return 0;
+  }
+  if (type == &PyBool_Type) return pack_bool(value, slot, code);
+  if (type == device_type) return pack_device(value, slot, code);
+  if (type == &PyBytes_Type) return pack_bytes(value, slot, code, bytes);
+  return -1;
+}
+
+/* The Python value of a type code and 8 bytes; what is a handle is ours, but a borrowed tensor. */
+PyObject *to_python(int code, int64_t bits) {
+  TVMValue value;
+  value.v_int64 = bits;
+  switch (code) {
+    case kTVMArgInt: return PyLong_FromLongLong(bits);
+    case kTVMNullptr: Py_RETURN_NONE;
+    case kTVMArgFloat: return PyFloat_FromDouble(value.v_float64);
+    case kTVMArgBool: return PyBool_FromLong(bits != 0);
+    case kTVMStr: return PyUnicode_DecodeUTF8(value.v_str, (Py_ssize_t)strlen(value.v_str), "surrogateescape");
+    case kTVMBytes: {
+      const TVMByteArray *array = value.v_handle;
+      return PyBytes_FromStringAndSize(array->data, (Py_ssize_t)array->size);
+    }
+    case kTVMModuleHandle:
+    case kTVMPackedFuncHandle:
+    case kTVMNDArrayHandle:
+      if (classes[code]) return wrap(classes[code], bits, code);
+  }
+  return PyObject_CallFunction(python.decode, "iL", code, (long long)bits);
+}

@@ -1,0 +1,95 @@
+"""``AotModule``: a model that TVM compiled ahead of time, with the method names of the graph executor.
+
+Source: TVM's ``runtime/aot_executor/aot_executor.cc`` and ``runtime/executor/aot_executor.py``. In TVM 0.9 to 0.19.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Optional, Union
+
+from ..errors import TVMError, TVMNotImplementedError
+from ..library import load_runtime
+from ..module import Module
+from ..ndarray import NDArray
+from .buffers import BufferedExecutor
+from .inputs import TensorInfo
+
+
+class AotModule(BufferedExecutor):
+    """A model compiled ahead of time, and memory for its inputs and outputs.
+
+    Its weights are in the library: inputs are what the model takes, and nothing else. The compiler wrote names of
+    inputs with ``_`` for whatever is no letter or digit (``"input:0"`` is ``"input_0"``); either is understood.
+
+    Parameters
+    ----------
+    module : Module
+        What ``lib["default"](cpu(0))`` of an AOT library returned (or another name than ``"default"``: that which
+        ``relay.build`` was given as ``mod_name``).
+
+    Notes
+    -----
+    Not for several threads at a time: give each its own.
+    """
+
+    _kind = "AOT executor"
+    _made_by = 'Of an AOT library take AotModule(lib["default"](device))'
+    _other_kinds = ("GraphExecutor", "GraphExecutorDebug")
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(module)
+        self._names: Optional[list[str]] = None
+        name_of = module._find("get_input_name", False)
+        if name_of is not None:
+            self._names = [name_of(index) for index in range(self.get_num_inputs())]
+
+    @property
+    def inputs(self) -> list[TensorInfo]:
+        """The inputs. Before TVM 0.12 the runtime does not tell their names, and these are empty."""
+        arrays = [self._buffer(index) for index in range(self.get_num_inputs())]
+        return [TensorInfo(name, a.shape, a.dtype) for name, a in zip(self._names or [""] * len(arrays), arrays)]
+
+    def get_input_name(self, index: int) -> str:
+        """The name of an input.
+
+        Raises
+        ------
+        IndexError
+            If there is no such input.
+        TVMNotImplementedError
+            If this runtime does not tell (before 0.12).
+        """
+        self._buffer(index)
+        if self._names is None:
+            raise TVMNotImplementedError(f"{load_runtime().title} does not tell the names of inputs")
+        return self._names[index]
+
+    def get_input_index(self, name: str) -> int:
+        """The number of an input; -1 if there is none of that name."""
+        if not isinstance(name, str):
+            raise TypeError(f"expected an input's name, got {type(name).__name__}")
+        for each in (name, _sanitized(name)):
+            if self._names is not None:
+                if each in self._names:
+                    return self._names.index(each)
+                continue
+            try:
+                index = super().get_input_index(each)
+            except TVMError:  # "Invalid input name.", where it is not -1
+                continue
+            if index >= 0:
+                return index
+        return -1
+
+    def _look_up(self, key: Union[str, int]) -> Optional[NDArray]:
+        index = self.get_input_index(key) if isinstance(key, str) else key
+        return None if index < 0 else self._get_input(index)
+
+
+def _sanitized(name: str) -> str:
+    """A name as the compiler writes it (TVM's ``runtime/name_transforms.cc``, SanitizeName)."""
+    return re.sub(rb"[^0-9A-Za-z]", b"_", name.encode("utf-8", "surrogateescape")).decode()
+
+
+__all__ = ["AotModule"]

@@ -1,0 +1,244 @@
+"""``RelaxVirtualMachine``: TVM's machine for Relax executables, with TVM's own method names.
+
+Source: TVM's ``runtime/relax_vm/vm.cc`` and ``runtime/relax_vm.py`` (0.16 to 0.20), ``runtime/vm/vm.cc`` and
+``runtime/vm.py`` (0.21 and later).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional, Union
+
+from ..container import Array, Object, ShapeTuple
+from ..device import Device
+from ..errors import TVMAttributeError, TVMError, TVMNotImplementedError, TVMTypeError
+from ..function import PackedFunc
+from ..library import load_runtime
+from ..module import Module
+from .inputs import TensorInfo
+from .relax_code import Signature, signatures
+from .virtual_machine import Machine, MachineFunction, as_tuples, is_array, tensor
+
+_PROFILER = "vm_profiler_load_executable"
+
+
+class RelaxVirtualMachine(Machine):
+    """Runs the functions of a Relax executable: ``vm["main"](x)``.
+
+    Parameters
+    ----------
+    module : Module
+        What `load_module` gave for a library that Relax compiled.
+    device : Device or sequence of Device, optional
+        Where to compute; the host if not given. The host is added as the last, where shapes are computed.
+    memory : str
+        ``"pooled"`` keeps memory for the next run, ``"naive"`` gives it back each time.
+    profile : bool
+        Whether to load the machine that can `profile`: classic TVM has it, tvm-ffi's no more.
+
+    Notes
+    -----
+    Arguments are NDArrays, numpy arrays (copied: the machine may keep them), numbers, tuples of ints (a shape), and
+    tuples of these. What a function returns is an NDArray, or a tuple. An NDArray that was an argument may be
+    returned as it is.
+    Not for several threads at a time: give each its own.
+    """
+
+    _kind = "Relax's virtual machine"
+    _executables = ("relax.Executable", "relax.VMExecutable")
+    _questions = ("as_text", "stats")
+
+    def __init__(
+        self,
+        module: Module,
+        device: Union[Device, Sequence[Device], None] = None,
+        memory: str = "pooled",
+        profile: bool = False,
+    ) -> None:
+        if profile and isinstance(module, Module) and module._find(_PROFILER, False) is None:
+            raise TVMNotImplementedError(f"{load_runtime().title} has no machine of Relax's that profiles")
+        loader = _PROFILER if profile else "vm_load_executable"
+        super().__init__(module, device, memory, loader, "vm_initialization")
+        self._signatures: Optional[dict[str, Signature]] = None
+        self._infos: dict[str, list[TensorInfo]] = {}
+        self._saved: set[str] = set()
+
+    # ------------------------------------------------------------------------------------ what functions there are
+
+    def _known(self) -> dict[str, Signature]:
+        if self._signatures is None:
+            as_text, stats = (self._asks[name] for name in self._questions)
+            self._signatures = signatures(as_text(), stats()) if as_text and stats else {}
+        return self._signatures
+
+    def function_names(self) -> list[str]:
+        """The names of the functions that a caller can call; empty where the executable does not tell."""
+        return sorted(self._known())
+
+    def _ask_arity(self, func_name: str) -> int:
+        return self._function("get_function_arity")(func_name)  # type: ignore[no-any-return]
+
+    def _ask_param_name(self, func_name: str, index: int) -> str:
+        return self._function("get_function_param_name")(func_name, index)  # type: ignore[no-any-return]
+
+    def inputs(self, func_name: str = "main") -> list[TensorInfo]:
+        """What a function takes, as its own checks say.
+
+        Shape and dtype are None for what it does not check, and for what is no tensor.
+        """
+        found = self._infos.get(func_name)
+        if found is None:
+            names = self.get_function_param_names(func_name)
+            known = self._known().get(func_name, Signature({}, None)).inputs
+            found = [known.get(i, TensorInfo(name, None, None))._replace(name=name) for i, name in enumerate(names)]
+            self._infos[func_name] = found
+        return list(found)
+
+    def outputs(self, func_name: str = "main") -> Optional[list[TensorInfo]]:
+        """The tensors that a function gives, those in tuples one after the other; None if that cannot be told."""
+        self.get_function_arity(func_name)
+        signature = self._known().get(func_name)
+        return list(signature.outputs) if signature and signature.outputs is not None else None
+
+    # ------------------------------------------------------------------------------------------------------- running
+
+    def __getitem__(self, name: str) -> MachineFunction:
+        return self.function(name)
+
+    def function(self, name: str) -> MachineFunction:
+        """A function by name.
+
+        Raises
+        ------
+        TVMAttributeError
+            If there is none of that name.
+        """
+        if name not in self._saved:
+            self.get_function_arity(name)
+        return MachineFunction(name, self._invoke)
+
+    def _invoke(self, name: str, *args: Any, **named: Any) -> Any:
+        if name in self._saved:
+            if args or named:
+                raise TypeError(f"{name} was saved with its arguments and takes none, got {len(args) + len(named)}")
+            given = []
+        else:
+            given = self._arguments(name, args, named)
+        return as_tuples(self._function(name)(*given))
+
+    def invoke_closure(self, closure: Union[Object, PackedFunc], *args: Any) -> Any:
+        """Calls a function that a function returned."""
+        if not isinstance(closure, (Object, PackedFunc)):
+            raise TypeError(f"expected a closure that a function returned, got {type(closure).__name__}")
+        nothing = TensorInfo("", None, None)
+        given = [self._argument(each, nothing) for each in args]
+        return as_tuples(self._function("invoke_closure")(closure, *given))
+
+    def save_function(
+        self, func_name: str, saved_name: str, *args: Any, include_return: bool = True, **named: Any
+    ) -> None:
+        """Keeps a function with its arguments under a new name, to be called without any.
+
+        Parameters
+        ----------
+        func_name, saved_name : str
+        *args, **named
+            The arguments.
+        include_return : bool
+            Whether the saved function returns the result; else None.
+
+        Raises
+        ------
+        ValueError
+            If the model has a function of the new name.
+        """
+        given = self._arguments(func_name, args, named)
+        if not isinstance(saved_name, str) or not saved_name:
+            raise TypeError(f"expected the new function's name, got {saved_name!r}")
+        if saved_name not in self._saved and self._has(saved_name):
+            raise ValueError(f"the machine has a function {saved_name!r} already")
+        self._function("save_function")(func_name, saved_name, bool(include_return), *given)
+        self._saved.add(saved_name)
+        self._functions.pop(saved_name, None)
+
+    def _has(self, name: str) -> bool:
+        try:
+            return self.module._find(name, False) is not None
+        except TVMError:  # a kernel, which only the machine itself calls
+            return True
+
+    def set_input(self, func_name: str, *args: Any, **named: Any) -> None:
+        """Sets a function's arguments for `invoke_stateful`. NDArrays are kept, anything else is copied."""
+        self._function("set_input")(func_name, *self._arguments(func_name, args, named))
+
+    def invoke_stateful(self, func_name: str) -> None:
+        """Runs a function on what `set_input` set.
+
+        Raises
+        ------
+        TVMError
+            If nothing has been set.
+        """
+        self.get_function_arity(func_name)
+        self._function("invoke_stateful")(func_name)
+
+    def get_outputs(self, func_name: str) -> Any:
+        """What the last `invoke_stateful` gave: an NDArray, or a tuple."""
+        self.get_function_arity(func_name)
+        return self._output(func_name, ())
+
+    def _output(self, func_name: str, place: tuple[int, ...]) -> Any:
+        arity = self._function("get_output_arity")(func_name, *place)
+        if arity == -1:
+            return as_tuples(self._function("get_output")(func_name, *place))
+        return tuple(self._output(func_name, (*place, index)) for index in range(arity))
+
+    def get_output(self, func_name: str, *place: int) -> Any:
+        """One output of the last `invoke_stateful`: its place in the tuple, in the tuple in that, and so on."""
+        found = self.get_outputs(func_name)
+        for index in place:
+            if not isinstance(found, tuple) or not 0 <= index < len(found):
+                size = len(found) if isinstance(found, tuple) else 1
+                raise IndexError(f"{func_name} has no output {list(place)}: there are {size}")
+            found = found[index]
+        return found
+
+    def profile(self, func_name: str, *args: Any, **named: Any) -> Any:
+        """Runs a function and times each step.
+
+        Returns
+        -------
+        dict
+            TVM's report: ``calls``, a list with a dict for each step, and ``device_metrics``.
+
+        Raises
+        ------
+        TVMAttributeError
+            If the machine was not made with ``profile=True``.
+        """
+        given = self._arguments(func_name, args, named)
+        if self.module._find("profile", False) is None:
+            raise TVMAttributeError("this machine does not profile: make it with profile=True")
+        report = self._function("profile")(func_name, *given)
+        import json  # here, not above: json makes importing tvmbind slow
+
+        return json.loads(report) if isinstance(report, str) else report
+
+    def _argument(self, value: Any, info: TensorInfo) -> Any:
+        if info.dtype is not None:
+            return tensor(value, info)
+        if value is None:
+            # A machine takes it for an object, and dies.
+            raise TVMTypeError(f"the argument {info.name!r} is None; expected an array or a tuple")
+        if is_array(value):
+            return tensor(value) if hasattr(value, "__len__") or not hasattr(value, "item") else value.item()
+        if isinstance(value, (tuple, list)) and value and all(type(each) is int for each in value):
+            return ShapeTuple(value)
+        if isinstance(value, (tuple, list, Array)):
+            return Array([self._argument(each, TensorInfo(info.name, None, None)) for each in value])
+        if isinstance(value, (Object, PackedFunc, Module, str, bool, int, float)):
+            return value
+        raise TVMTypeError(f"the argument {info.name!r} cannot be a {type(value).__name__}")
+
+
+__all__ = ["RelaxVirtualMachine"]

@@ -1,0 +1,247 @@
+"""What Relay's and Relax's virtual machines share: devices, arguments, results.
+
+A machine may keep an argument, or return it, so an array of numpy's is copied into an `NDArray` first: memory that
+is only lent for a call never reaches one. Nor does memory that a kernel cannot read: strided, or not aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Optional, TypeVar, Union
+
+from .._tvm import ffi
+from ..container import ADT, Array
+from ..device import Device, cpu
+from ..errors import TVMAttributeError, TVMError, TVMValueError
+from ..function import PackedFunc
+from ..library import load_runtime
+from ..module import Module
+from ..ndarray import BorrowedNDArray, NDArray, array
+from .inputs import TensorInfo, fitting
+
+Self = TypeVar("Self", bound="Machine")
+
+#: Where memory comes from: a new piece each time, or a pool that keeps what is given back.
+ALLOCATORS = {"naive": 1, "pooled": 2}
+
+
+class Machine:
+    """A virtual machine of TVM's, made of an executable and initialised for its devices."""
+
+    _kind = "virtual machine"
+    _executables: tuple[str, ...] = ()
+    #: Functions of the executable that tell what is in it.
+    _questions: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        module: Module,
+        device: Union[Device, Sequence[Device], None],
+        memory: str,
+        loader: str,
+        initializer: str,
+    ) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"expected the executable's Module, got {type(module).__name__}")
+        if module.type_key not in self._executables:
+            raise TVMValueError(f"{module!r} is no executable of {self._kind}: {self._made_by()}")
+        if memory not in ALLOCATORS:
+            raise ValueError(f"memory is 'pooled' or 'naive', got {memory!r}")
+        self.devices = _devices(device)
+        # Functions keep the executable, which its user may close.
+        self._asks = {name: module._find(name, False) for name in self._questions}
+        make = module.get_function(loader)
+        self.module: Module = make()
+        flat = (number for each in self.devices for number in (*each, ALLOCATORS[memory]))
+        self.module[initializer](*flat)
+        self._functions: dict[str, PackedFunc] = {}
+
+    def _made_by(self) -> str:
+        return f"load_module of a library gives one of type {' or '.join(self._executables)}"
+
+    @property
+    def device(self) -> Device:
+        """Where it computes: the first of its devices."""
+        return self.devices[0]
+
+    def _function(self, name: str) -> PackedFunc:
+        """A function of the machine's own, looked up once."""
+        found = self._functions.get(name)
+        if found is None:
+            self.module._open_handle()
+            found = self._functions[name] = self.module[name]
+        return found
+
+    def function_names(self) -> list[str]:
+        """The names of the functions that a caller can call; empty where the executable does not tell."""
+        raise NotImplementedError
+
+    def get_function_arity(self, func_name: str) -> int:
+        """How many arguments a function takes.
+
+        Raises
+        ------
+        TVMAttributeError
+            If there is no such function.
+        """
+        if not isinstance(func_name, str):
+            raise TypeError(f"expected a function's name, got {type(func_name).__name__}")
+        names = self.function_names()
+        try:
+            if not names or func_name in names:
+                return self._ask_arity(func_name)
+        except TVMError:
+            pass
+        known = f"; it has {', '.join(names)}" if names else ""
+        raise TVMAttributeError(f"the model has no function {func_name!r}{known}")
+
+    def _ask_arity(self, func_name: str) -> int:
+        raise NotImplementedError
+
+    def _ask_param_name(self, func_name: str, index: int) -> str:
+        raise NotImplementedError
+
+    def get_function_param_name(self, func_name: str, index: int) -> str:
+        """The name of one of a function's parameters.
+
+        Raises
+        ------
+        IndexError
+            If it has fewer.
+        """
+        arity = self.get_function_arity(func_name)
+        if not 0 <= index < arity:
+            raise IndexError(f"{func_name} has no parameter {index}; it has {arity}")
+        return self._ask_param_name(func_name, index)
+
+    def get_function_param_names(self, func_name: str) -> list[str]:
+        """The names of a function's parameters, in their order."""
+        return [self._ask_param_name(func_name, index) for index in range(self.get_function_arity(func_name))]
+
+    def inputs(self, func_name: str = "main") -> list[TensorInfo]:
+        """What a function takes. Shape and dtype are None where the executable does not tell them."""
+        raise NotImplementedError
+
+    def outputs(self, func_name: str = "main") -> Optional[list[TensorInfo]]:
+        """The tensors that a function gives, those in tuples one after the other; None if that cannot be told."""
+        raise NotImplementedError
+
+    def _arguments(self, func_name: str, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        """The arguments of a function, in order, each as the machine can keep it."""
+        infos = self.inputs(func_name)
+        names = [info.name for info in infos]
+        unknown = [name for name in named if name not in names]
+        if unknown:
+            raise TypeError(f"{func_name} has no parameter {unknown[0]!r}; it has {', '.join(names)}")
+        given: list[Any] = list(args)
+        for name in names[len(args) :]:
+            if name in named:
+                given.append(named[name])
+        twice = [name for name in names[: len(args)] if name in named]
+        if len(given) != len(names) or len(args) + len(named) != len(names):
+            raise TypeError(
+                f"{func_name} takes {len(names)} arguments ({', '.join(names)}), got {len(args)}"
+                + (f" and {', '.join(named)}" if named else "")
+                + (f": {twice[0]} twice" if twice else "")
+            )
+        return [self._argument(value, info) for value, info in zip(given, infos)]
+
+    def _argument(self, value: Any, info: TensorInfo) -> Any:
+        raise NotImplementedError
+
+    @property
+    def closed(self) -> bool:
+        """Whether the machine has been let go."""
+        return self.module.closed
+
+    def close(self) -> None:
+        """Lets go of the machine. Arrays that it gave are still good. Twice does no harm."""
+        self.module.close()
+        for each in self._functions.values():
+            each.close()
+        self._functions.clear()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self.closed:
+            return f"<{name} (closed)>"
+        return f"<{name} {', '.join(self.function_names())} on {', '.join(map(str, self.devices))}>"
+
+
+def _devices(device: Union[Device, Sequence[Device], None]) -> list[Device]:
+    given = [cpu(0)] if device is None else [device] if isinstance(device, Device) else list(device)
+    if not given or not all(isinstance(each, Device) for each in given):
+        raise TypeError(f"expected a Device or several, got {device!r}")
+    for each in given:
+        if not each.exist:
+            raise TVMError(f"there is no {each} for this runtime: {load_runtime().path}")
+    # Functions of shapes run on the host, which is the last.
+    return given if given[-1].device_type == 1 else [*given, cpu(0)]
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is a tensor: an NDArray, numpy's, or what says that it can be one."""
+    return isinstance(value, NDArray) or hasattr(value, "__array_interface__") or hasattr(value, "__array__")
+
+
+def tensor(value: Any, info: Optional[TensorInfo] = None) -> NDArray:
+    """An array that a machine can keep: the caller's own NDArray where kernels can read it, else a copy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it does not fit what is known of the input.
+    """
+    fit = value if info is None else fitting(value, info)
+    if not isinstance(fit, NDArray):
+        return array(fit)
+    if isinstance(fit, BorrowedNDArray):
+        return fit.copy()
+    return fit if _readable(fit) else array(fit.numpy())
+
+
+def _readable(value: NDArray) -> bool:
+    """Whether a kernel can: C-contiguous, from the start of aligned memory. Memory of devices always is."""
+    given = value._dl()
+    if given.device.device_type != 1:
+        return True
+    address = int(ffi.cast("uintptr_t", given.data))
+    return value.strides is None and not given.byte_offset and address % load_runtime().alignment == 0
+
+
+def as_tuples(result: Any) -> Any:
+    """A function's result with Python's tuples for those of TVM's."""
+    if isinstance(result, Array) or (isinstance(result, ADT) and result.tag == 0):
+        return tuple(as_tuples(each) for each in result)
+    return result
+
+
+def tensors_of(result: Any) -> list[Any]:
+    """The parts of a result, those of tuples in tuples one after the other."""
+    return [each for part in result for each in tensors_of(part)] if isinstance(result, tuple) else [result]
+
+
+class MachineFunction:
+    """A function of a machine's: call it with arrays, by place or by name. It keeps its machine alive."""
+
+    __slots__ = ("__weakref__", "_call", "name")
+
+    def __init__(self, name: str, call: Callable[..., Any]) -> None:
+        self.name = name
+        self._call = call
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Runs the function; returns an NDArray, or a tuple of what it returns."""
+        return self._call(self.name, *args, **named)
+
+    def __repr__(self) -> str:
+        return f"<MachineFunction {self.name}>"
+
+
+__all__ = ["Machine", "MachineFunction", "as_tuples", "is_array", "tensor", "tensors_of"]

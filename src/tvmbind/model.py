@@ -1,0 +1,285 @@
+"""``load_model``: any artefact that TVM compiled as one object, `Model`, whichever executor it is for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional, TypeVar, Union
+
+from .device import Device, cpu
+from .errors import TVMError, TVMNotImplementedError, TVMValueError
+from .executor.aot import AotModule
+from .executor.graph import GraphModule
+from .executor.inputs import TensorInfo, fitting
+from .executor.relax_vm import RelaxVirtualMachine
+from .executor.relay_vm import VirtualMachine
+from .executor.virtual_machine import Machine, tensors_of
+from .model_files import Make, prepare
+from .ndarray import NDArray
+
+Self = TypeVar("Self", bound="Model")
+Executor = Union[GraphModule, AotModule, RelaxVirtualMachine, VirtualMachine]
+
+_models: weakref.WeakSet[Model] = weakref.WeakSet()
+
+
+class Model:
+    """A compiled model: made by `load_model`.
+
+    One run at a time: threads that share a model wait for each other. For runs side by side give each thread its
+    own, by `clone`.
+
+    Attributes
+    ----------
+    executor : GraphModule or AotModule or RelaxVirtualMachine or VirtualMachine
+        What runs it, with TVM's own methods. Its outputs are views that the next run overwrites.
+    device : Device
+        Where it computes.
+    inputs : list of TensorInfo
+        What `run` takes, in order: without the weights. Of a virtual machine shape and dtype may be None.
+    """
+
+    def __init__(
+        self, make: Make, weights: dict[str, NDArray], device: Device, like: Optional[Model] = None
+    ) -> None:
+        executor: Executor = make(None if like is None else like.executor)
+        self.executor: Executor = executor
+        self.device = device
+        self._make = make
+        self._weights = weights
+        self._lock = threading.Lock()
+        self._runner: Optional[int] = None
+        self._entry = ""
+        if isinstance(executor, Machine):
+            self._entry = _entry(executor)
+            names = [info.name for info in executor.inputs(self._entry)]
+            foreign = [name for name in self._weights if name not in names]
+            if foreign:
+                raise TVMValueError(
+                    f"these params belong to another model: it has no input {foreign[0]!r}; it has {', '.join(names)}"
+                )
+        found = executor.inputs(self._entry) if isinstance(executor, Machine) else executor.inputs
+        self.inputs = [info for info in found if info.name not in self._weights]
+        _models.add(self)
+
+    @property
+    def outputs(self) -> list[TensorInfo]:
+        """What `run` gives. The graph executor has names for them, others do not: they are empty.
+
+        Raises
+        ------
+        TVMNotImplementedError
+            If nothing tells: a virtual machine may decide what it returns only when it runs.
+        """
+        self._check_open()
+        found = self.executor.outputs(self._entry) if isinstance(self.executor, Machine) else self.executor.outputs
+        if found is None:
+            raise TVMNotImplementedError(
+                f"what {self._entry!r} returns is known only when it has run: the executable does not tell"
+            )
+        return found
+
+    def run(self, *feed: Any) -> list[NDArray]:
+        """Computes: ``run(feed)``, or as onnxruntime has it, ``run(names, feed)``.
+
+        Parameters
+        ----------
+        names : sequence of str or int, optional
+            Which outputs: names, or numbers where they have none. None for all.
+        feed : mapping, or sequence of array_like, or array
+            All inputs: by name; or in the order of `inputs` (a list or a tuple is always that); or the only one.
+
+        Returns
+        -------
+        list of NDArray
+            Copies, which are the caller's: the next run does not touch them. Of tuples in tuples the parts, one
+            after the other. For views take `executor`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such input or output.
+        TypeError, ValueError
+            If an input is missing, or has another shape or element type. Nothing has run then.
+        """
+        names, given = feed if len(feed) == 2 else (None, *feed) if len(feed) == 1 else (None, None)
+        if len(feed) not in (1, 2):
+            raise TypeError(f"run takes a feed, or names of outputs and a feed; got {len(feed)} arguments")
+        self._check_open()
+        values = self._feed(given)
+        with _Running(self):
+            self._check_open()
+            chosen = self._chosen(names)
+            found = self._compute(values)
+            if chosen is not None and max(chosen, default=0) >= len(found):
+                raise KeyError(f"the model has no output {max(chosen)}; it has {len(found)}")
+            return [_copy(found[index]) for index in (range(len(found)) if chosen is None else chosen)]
+
+    def _compute(self, values: list[Any]) -> list[Any]:
+        if isinstance(self.executor, Machine):
+            given, infos = iter(values), self.executor.inputs(self._entry)
+            args = [self._weights[info.name] if info.name in self._weights else next(given) for info in infos]
+            return tensors_of(self.executor[self._entry](*args))
+        keys = [info.name or index for index, info in enumerate(self.inputs)]
+        self.executor._set_inputs(list(zip(keys, values)))
+        self.executor.run()
+        return [self.executor.get_output(index) for index in range(self.executor.get_num_outputs())]
+
+    def _feed(self, feed: Any) -> list[Any]:
+        """The values in the order of the inputs."""
+        names = [info.name for info in self.inputs]
+        takes = f"the model takes {len(names)} inputs ({', '.join(map(str, self.inputs))})"
+        if isinstance(feed, Mapping):
+            unknown = [key for key in feed if self._place(key) is None]
+            if unknown:
+                raise KeyError(f"the model has no input {unknown[0]!r}: {takes}")
+            by_place = {self._place(key): value for key, value in feed.items()}
+            missing = [name or str(place) for place, name in enumerate(names) if place not in by_place]
+            if missing:
+                raise ValueError(f"the feed lacks {', '.join(missing)}: {takes}")
+            values = [by_place[place] for place in range(len(names))]
+        elif isinstance(feed, (list, tuple)):
+            values = list(feed)
+        else:
+            values = [feed]
+        if len(values) != len(names):
+            raise ValueError(f"{takes}, got {len(values)}")
+        named = (info._replace(name=info.name or str(place)) for place, info in enumerate(self.inputs))
+        return [value if info.dtype is None else fitting(value, info) for value, info in zip(values, named)]
+
+    def _place(self, key: Any) -> Optional[int]:
+        """The place of an input in `inputs`, by its name."""
+        names = [info.name for info in self.inputs]
+        if key in names:
+            return names.index(key)
+        if isinstance(self.executor, AotModule) and isinstance(key, str):
+            place = self.executor.get_input_index(key)
+            return place if place >= 0 else None
+        return None
+
+    def _chosen(self, names: Any) -> Optional[list[int]]:
+        """The numbers of the outputs that are asked for; None for all."""
+        if names is None:
+            return None
+        if isinstance(names, (str, int)) or not isinstance(names, Sequence):
+            raise TypeError(f"expected names of outputs as a list, or None for all; got {type(names).__name__}")
+        known = [info.name for info in self.outputs] if any(isinstance(name, str) for name in names) else []
+        chosen = []
+        for name in names:
+            place = known.index(name) if isinstance(name, str) and name and name in known else name
+            if not hasattr(place, "__index__") or place.__index__() < 0:
+                has = ", ".join(filter(None, known)) or "outputs without names: ask by number"
+                raise KeyError(f"the model has no output {name!r}; it has {has}")
+            chosen.append(place.__index__())
+        return chosen
+
+    def clone(self: Self) -> Self:
+        """Another executor of the same model, for another thread. Weights are shared where TVM can share them."""
+        self._check_open()
+        return type(self)(self._make, self._weights, self.device, self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the model has been let go."""
+        return self.executor.closed
+
+    def close(self) -> None:
+        """Lets go of the model, when no run is under way any more. Results of runs are still good."""
+        with _Running(self):
+            self.executor.close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("this Model has been closed")
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Model (closed)>"
+        kind = type(self.executor).__name__
+        return f"<Model {', '.join(map(str, self.inputs))} by {kind} on {self.device}>"
+
+
+class _Running:
+    """One run at a time; a run inside a run, by a callback, would wait for itself."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def __enter__(self) -> None:
+        here = threading.get_ident()
+        if self._model._runner == here:
+            raise TVMError("this model is running: a function that it calls cannot run or close it; use a clone()")
+        self._model._lock.acquire()
+        self._model._runner = here
+
+    def __exit__(self, *error: Any) -> None:
+        self._model._runner = None
+        self._model._lock.release()
+
+
+def _after_fork() -> None:
+    # A thread that was running a model is not there in the child, and would hold it for ever.
+    for model in list(_models):
+        model._lock, model._runner = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, NDArray) else value
+
+
+def _entry(machine: Machine) -> str:
+    """The function that a model is: ``main``, or the only one."""
+    names = machine.function_names()
+    if "main" in names or not names:
+        return "main"
+    if len(names) == 1:
+        return names[0]
+    raise TVMValueError(
+        f"the library has several functions, {', '.join(names)}, and none is 'main': call them as "
+        f'{type(machine).__name__}(load_module(path))["{names[0]}"](...)'
+    )
+
+
+def load_model(*paths: Union[str, os.PathLike[str]], device: Union[Device, Sequence[Device], None] = None) -> Model:
+    """Loads what TVM compiled, whichever executor it is for.
+
+    Parameters
+    ----------
+    *paths : str or path
+        The files, in any order: a library with its graph (``.json``) and weights (``.params``); or one library that
+        has all, of the graph executor, the AOT executor, or Relay's or Relax's virtual machine (with or without
+        weights in a ``.params``). Or a folder that holds one model.
+    device : Device or sequence of Device, optional
+        Where to compute; the host if not given.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    TVMOSError
+        If a file is not there, or cannot be loaded.
+    TVMValueError
+        If the files are no model; says what is missing.
+    """
+    devices = [cpu(0)] if device is None else [device] if isinstance(device, Device) else list(device)
+    if not devices or not all(isinstance(each, Device) for each in devices):
+        raise TypeError(f"expected a Device, such as cpu(0), or several, got {device!r}")
+    make, weights = prepare(paths, devices)
+    return Model(make, weights, devices[0])
+
+
+__all__ = ["Model", "load_model"]

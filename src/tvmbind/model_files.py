@@ -1,0 +1,252 @@
+"""What files are a model: told by their contents, for names and their endings mean nothing; and what runs them.
+
+Source: TVM's ``runtime/library_module.cc`` (a library's modules), ``runtime/file_utils.cc`` (params).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple, Optional, Union
+
+from . import artifact
+from .device import Device
+from .errors import TVMAttributeError, TVMError, TVMOSError, TVMValueError
+from .executor.aot import AotModule
+from .executor.buffers import BufferedExecutor
+from .executor.graph import GraphModule, create
+from .executor.graph_json import check_graph
+from .executor.relax_vm import RelaxVirtualMachine
+from .executor.relay_vm import VirtualMachine
+from .executor.virtual_machine import Machine
+from .library import load_runtime
+from .module import Module, load_module
+from .ndarray import NDArray
+from .params import load_param_dict
+
+#: Makes an executor; one that shares the weights of another that is given.
+Make = Callable[[Optional[Any]], Any]
+
+_PARAMS = (0xF7E58D4F05049CB7).to_bytes(8, "little")
+# ELF, Windows, macOS (64-bit, and for several processors).
+_LIBRARIES = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_GRAPH_KEYS = (b'"arg_nodes"', b'"heads"', b'"node_row_ptr"')
+_MACHINES: dict[str, type[Machine]] = {
+    "VMExecutable": VirtualMachine,
+    "relax.Executable": RelaxVirtualMachine,
+    "relax.VMExecutable": RelaxVirtualMachine,
+}
+_FACTORIES: dict[str, type[BufferedExecutor]] = {
+    "GraphExecutorFactory": GraphModule,
+    "GraphRuntimeFactory": GraphModule,
+    "AotExecutorFactory": AotModule,
+}
+
+# What a library of each kind of module needs of the runtime.
+_NEEDS = {
+    "GraphExecutorFactory": "a graph executor (TVM 0.8 to 0.19)",
+    "GraphRuntimeFactory": "a graph executor (TVM 0.7 to 0.19)",
+    "AotExecutorFactory": "an AOT executor (TVM 0.9 to 0.19)",
+    "VMExecutable": "Relay's virtual machine (TVM 0.7 to 0.19)",
+    "relax.Executable": "Relax's virtual machine of TVM 0.14 to 0.19",
+    "relax.VMExecutable": "Relax's virtual machine of TVM 0.20 or newer",
+}
+
+
+class _Files(NamedTuple):
+    """Paths by what they hold."""
+
+    libraries: list[str]
+    graphs: list[str]
+    params: list[str]
+
+
+def prepare(paths: Sequence[Union[str, os.PathLike[str]]], devices: list[Device]) -> tuple[Make, dict[str, NDArray]]:
+    """How to make an executor of these files, and the weights that it takes with each run.
+
+    Raises
+    ------
+    TVMOSError
+        If a file is not there, or cannot be loaded.
+    TVMValueError
+        If the files are no model; says what is missing.
+    """
+    library, graph, params = _parts(_look(paths))
+    text = _text(graph) if graph else None
+    raw = _bytes(params) if params else None
+    weights = load_param_dict(raw) if raw is not None else {}
+    return _maker(_load(library), library, text, raw, weights, devices)
+
+
+def _load(file: str) -> Module:
+    named = os.path.splitext(file)[1][1:].lower() in artifact.SHARED
+    try:
+        return load_module(file, "" if named else "so")
+    except TVMOSError as error:
+        kind = re.search(r"created using \{?([\w.]+)", str(error))
+        title = load_runtime().title
+        if "Invalid VM file format" in str(error):
+            advice = "it is for Relay's virtual machine, and only the version of TVM that compiled it runs it"
+        elif kind and kind[1] in _NEEDS:
+            advice = f"it needs {_NEEDS[kind[1]]}, which this runtime lacks"
+        else:
+            raise
+        raise TVMOSError(f"cannot load {file}: {advice}. This is {title} ({load_runtime().path})") from error
+
+
+def _maker(
+    module: Module,
+    file: str,
+    graph: Optional[str],
+    raw: Optional[bytes],
+    weights: dict[str, NDArray],
+    devices: list[Device],
+) -> tuple[Make, dict[str, NDArray]]:
+    kind = module.type_key
+    if graph is not None and (kind in _MACHINES or kind == "AotExecutorFactory"):
+        raise TVMValueError(f"{file} needs no graph: it is of type {kind}; leave the .json out")
+    if graph is not None:
+        return _graph_maker(module, graph, raw, weights, devices), {}
+    if kind in _MACHINES:
+        machine: Any = _MACHINES[kind]
+        return (lambda like: machine(module, devices)), weights
+    if kind in _FACTORIES:
+        if raw is not None and kind == "AotExecutorFactory":
+            raise TVMValueError(f"{file} has its weights in it: leave the .params out")
+        executor: Any = _FACTORIES[kind]
+        make_module = _factory_function(module, file)
+
+        def make_of_factory(like: Optional[Any]) -> Any:
+            made = executor(make_module(*devices))
+            if isinstance(made, GraphModule) and module._find("get_graph_params", False) is None:
+                # Before 0.9 a factory does not tell which inputs are the weights that it has set.
+                made._weights.update(filter(_is_weight, made._input_names()))
+            if raw is not None:
+                made.load_params(raw)
+            return made
+
+        return make_of_factory, {}
+    if load_runtime().abi != "classic":
+        raise TVMValueError(f"{file} holds compiled functions only and is no model: take load_module(path)[name](...)")
+    lost = "its graph (.json) and its weights (.params) are" if raw is None else "its graph (.json) is"
+    raise TVMValueError(
+        f"{file} holds compiled functions only: {lost} missing. To call functions, take load_module(path)[name](...)"
+    )
+
+
+def _graph_maker(
+    module: Module, text: str, raw: Optional[bytes], weights: dict[str, NDArray], devices: list[Device]
+) -> Make:
+    graph = check_graph(text)
+    names = [graph["nodes"][node]["name"] for node in graph["arg_nodes"]]
+    lost = [name for name in names if name not in weights and _is_weight(name)]
+    if lost:
+        what = "the weights (.params) are missing" if raw is None else "these params belong to another model"
+        raise TVMValueError(
+            f"{what}: the graph takes {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}. If these are inputs, "
+            "take graph_executor.create(json, lib, device)"
+        )
+
+    def make(like: Optional[Any]) -> GraphModule:
+        try:
+            made = create(text, module, devices)
+        except TVMError as error:
+            if "no such function" not in str(error):
+                raise
+            raise TVMValueError(f"the graph and the library are of two models: {error}") from error
+        if raw is not None and like is not None:
+            made.share_params(like, raw)
+        elif raw is not None:
+            made.load_params(raw)
+        return made
+
+    return make
+
+
+def _is_weight(name: str) -> bool:
+    """Whether relay.build made the name: it calls the weights that it takes out of a model p0, p1, ..."""
+    return name[:1] == "p" and name[1:].isdigit()
+
+
+def _factory_function(module: Module, file: str) -> Any:
+    """The function of a factory that makes an executor. It has the model's name, which only symbols tell."""
+    found = module._find("default", False)
+    if found is not None:
+        return found
+    symbols = artifact.defined_functions(file) or set()
+    for symbol in sorted(name.decode(errors="replace") for name in symbols if name.startswith(b"tvmgen_")):
+        words = symbol.split("_")[1:]
+        for count in range(1, len(words)):
+            found = module._find("_".join(words[:count]), False)
+            if found is not None:
+                return found
+    raise TVMAttributeError(
+        f"{file} is a {module.type_key} of another name than 'default', which cannot be told from it: take "
+        'load_module(path)["its name"](device)'
+    )
+
+
+def _look(paths: Sequence[Union[str, os.PathLike[str]]]) -> _Files:
+    if not paths:
+        raise TypeError("load_model takes the files of a model, or its folder; got none")
+    files = _Files([], [], [])
+    for path in paths:
+        name = os.path.abspath(os.fsdecode(path))
+        if os.path.isdir(name):
+            inside = [os.path.join(name, each) for each in sorted(os.listdir(name))]
+            for each in filter(os.path.isfile, inside):
+                _sort(each, files)
+            if not any(files):
+                raise TVMValueError(f"the folder {name} holds no library, graph or params of TVM's")
+        elif not _sort(name, files):
+            raise TVMValueError(
+                f"{name} is no part of a model: expected a library (.so), a graph (.json) or weights (.params)"
+            )
+    return files
+
+
+def _sort(file: str, files: _Files) -> bool:
+    """Adds a file to those of its kind, told by its contents; False if it is of none."""
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(8)
+            if head.startswith(_LIBRARIES):
+                kind = files.libraries
+            elif head == _PARAMS:
+                kind = files.params
+            elif head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(k in opened.read() for k in _GRAPH_KEYS):
+                kind = files.graphs
+            else:
+                return False
+    except (OSError, ValueError) as error:
+        raise TVMOSError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from None
+    if file not in kind:
+        kind.append(file)
+    return True
+
+
+def _parts(files: _Files) -> tuple[str, Optional[str], Optional[str]]:
+    for kind, what in zip(files, ("libraries", "graphs", "params")):
+        if len(kind) > 1:
+            names = ", ".join(os.path.basename(each) for each in kind)
+            raise TVMValueError(f"there are several {what}, {names}: name the files of one model")
+    if not files.libraries:
+        there = " and ".join(os.path.basename(each) for kind in files[1:] for each in kind)
+        others = "" if files.graphs else ", and the graph (.json)"
+        raise TVMValueError(f"the library (.so) is missing{others}: there is only {there}")
+    library = files.libraries[0]
+    return library, *(kind[0] if kind else None for kind in files[1:])  # type: ignore[return-value]
+
+
+def _bytes(file: str) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read()
+
+
+def _text(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8-sig") as opened:
+            return opened.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TVMOSError(f"cannot read {file}: {error}") from None

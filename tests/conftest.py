@@ -1,0 +1,97 @@
+"""What more than one file of tests needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tvmbind
+from runtime_here import INFO, MODELS, ROOT, need
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*things): skips, and says so, where the runtime has not each of them")
+    config.addinivalue_line("markers", "modern: runs a modern runtime, in a process of its own, from a classic run")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        need(*marker.args)
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder of compiled fixtures for the runtime's generation; models/README.md says what each one is."""
+    return MODELS
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to run scripts in, whose ``models`` is the right one."""
+    if INFO.abi == "classic":
+        return ROOT
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "models").symlink_to(MODELS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_python(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a script in a process of its own, and fails with what it printed unless it ends well."""
+
+    def run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-X", "faulthandler", "-c", code],
+            env={**os.environ, **env},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if done.returncode:
+            pytest.fail(f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[[str, Any], Any]]:
+    """Registers a global function for the time of a test."""
+    names: set[str] = set()
+
+    def register(name: str, func: Any) -> Any:
+        names.add(name)
+        return tvmbind.register_func(name, func, override=True)
+
+    yield register
+    for name in names:
+        if tvmbind.get_global_func(name, allow_missing=True) is not None:
+            tvmbind.remove_global_func(name)
+
+
+@pytest.fixture(scope="session")
+def memory_at() -> Callable[..., np.ndarray]:
+    """Makes a numpy array of zeros, ``offset`` bytes behind an address that is a multiple of 128."""
+
+    def memory_at(offset: int, count: int, dtype: Any = "float32") -> np.ndarray:
+        dtype = np.dtype(dtype)
+        raw = np.zeros(count * dtype.itemsize + 256, np.uint8)
+        start = -raw.ctypes.data % 128 + offset
+        return raw[start : start + count * dtype.itemsize].view(dtype)
+
+    return memory_at
+
+
+@pytest.fixture
+def echo() -> tvmbind.PackedFunc:
+    """A packed function that returns its only argument."""
+    return tvmbind.convert(lambda value: value)

@@ -1,0 +1,150 @@
+"""Memory comes back: the process does not grow, objects go when they are let go of."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tvmbind as tvm
+
+LOOP = Path(__file__).parent / "leak_loop.py"
+
+
+def test_calls_and_callbacks_do_not_grow_the_process():
+    """``python tests/leak_loop.py`` does ten times as many."""
+    done = subprocess.run(
+        [sys.executable, str(LOOP), "100000", "20000"], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Canary:
+    """Says whether it is still alive."""
+
+    def __call__(self, *args):
+        return args[0] if args else None
+
+
+def gone(reference):
+    gc.collect()
+    return reference() is None
+
+
+def test_callable_goes_with_its_function():
+    canary = Canary()
+    reference, func = weakref.ref(canary), tvm.convert(canary)
+    del canary
+    assert not gone(reference)
+    assert func(3) == 3
+    del func
+    assert gone(reference)
+
+
+def test_callable_goes_when_its_function_is_closed():
+    canary = Canary()
+    reference, func = weakref.ref(canary), tvm.convert(canary)
+    del canary
+    func.close()
+    assert gone(reference)
+
+
+def test_callable_goes_after_the_call_it_was_an_argument_of(echo):
+    canary = Canary()
+    reference = weakref.ref(canary)
+    back = echo(canary)
+    del canary
+    assert back(4) == 4
+    del back
+    assert gone(reference)
+
+
+@pytest.mark.parametrize("how", ["remove", "override"])
+def test_global_callable_goes(how):
+    canary = Canary()
+    reference = weakref.ref(canary)
+    tvm.register_func("tvmbind.test.canary", canary, override=True)
+    del canary
+    assert not gone(reference)
+    if how == "override":
+        tvm.register_func("tvmbind.test.canary", lambda: None, override=True)
+        assert gone(reference)
+    tvm.remove_global_func("tvmbind.test.canary")
+    assert gone(reference)
+
+
+def test_exception_of_a_callback_goes_with_its_frames():
+    canary = Canary()
+    reference = weakref.ref(canary)
+
+    def fail(held):
+        raise ValueError("in a callback")
+
+    func = tvm.convert(fail)
+    with pytest.raises(ValueError, match="in a callback"):
+        func(canary)
+    del canary, func
+    assert gone(reference)
+
+
+def test_arguments_of_callbacks_go():
+    found = []
+    func = tvm.convert(lambda *args: found.extend(map(weakref.ref, args)))
+    func(tvm.empty((2,)), np.zeros(3, "float32"))
+    assert len(found) == 2
+    assert all(map(gone, found))
+
+
+@pytest.mark.parametrize("others", [[object()], [1, object()], [2**70], [["a", object()]], ["a\0b"]])
+def test_arguments_of_calls_that_were_refused_go(others):
+    canary, func = Canary(), tvm.convert(lambda *args: len(args))
+    reference = weakref.ref(canary)
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        func(canary, *others)
+    del canary
+    assert gone(reference)
+
+
+def test_array_memory_is_given_back():
+    """Forty arrays of 64 MB, each with views, of which one holds the memory and the rest do not count."""
+    for _ in range(40):
+        array = tvm.empty((16 * 2**20,))
+        view = array.numpy()
+        view[::1024] = 1  # every page
+        array.close()
+        del array
+        part = view[5:10]
+        del view, part
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    assert resident < 1000 * 2**20
+
+
+def test_no_garbage_for_the_collector():
+    """What calls make is freed at once, by its count of references, without the collector of cycles."""
+    func = tvm.convert(lambda *args: args[0] if args else None)
+    failing = tvm.convert(lambda: [][0])
+    array = tvm.array(np.zeros(3, "float32"))
+
+    def calls():
+        for value in (1, 2.5, "text", b"x", None, array, np.zeros(3, "float32"), ["a"], {"k": "v"}):
+            func(value)
+        array.numpy()
+        try:
+            failing()
+        except IndexError:
+            pass
+
+    calls()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            calls()
+        assert gc.collect() < 10
+    finally:
+        gc.enable()
