@@ -26,7 +26,7 @@ typedef struct {
 } tvmb_tensor;
 
 /* loader.c: opening a runtime; filling the table, from a classic runtime or from libtvm_ffi (csrc/modern.c). */
-void *tvmb_open(const char *path, int global);
+void *tvmb_open(const char *path, int global, int now);
 int tvmb_promote(const char *path);
 const char *tvmb_open_error(void);
 const char *tvmb_loaded_path(const char *symbol);

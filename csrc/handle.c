@@ -30,7 +30,7 @@ void tvmb_free_array(uintptr_t handle) {
 int tvmb_type_key(unsigned index, char *text, size_t size) {
   char *key = NULL;
   int rc = TVMObjectTypeIndex2Key(index, &key);
-  if (rc == 0) snprintf(text, size, "%s", key);
+  if (rc == 0) snprintf(text, size, "%.*s", (int)size - 1, key);
   free(key);
   return rc;
 }

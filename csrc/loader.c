@@ -10,8 +10,9 @@
 static TVMB_THREAD char open_error[1024];
 static TVMB_THREAD const char *missing_name = "";
 
-void *tvmb_open(const char *path, int global) {
-  void *library = dlopen(path, RTLD_LAZY | (global ? RTLD_GLOBAL : RTLD_LOCAL));
+/* now: a symbol that is not there is an error here, not the end of the process at its first use. */
+void *tvmb_open(const char *path, int global, int now) {
+  void *library = dlopen(path, (now ? RTLD_NOW : RTLD_LAZY) | (global ? RTLD_GLOBAL : RTLD_LOCAL));
   if (library == NULL) {
     const char *text = dlerror();
     snprintf(open_error, sizeof(open_error), "%s", text ? text : "unknown error");

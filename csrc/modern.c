@@ -39,10 +39,11 @@ static int is_kind(const char *text, size_t length) {
  * frames, and the mark of a Python exception (src/tvmbind/_core/carry.py), which ends the first line. */
 static void modern_TVMAPISetLastError(const char *text) {
   static const char HEADING[] = "\nStack trace:\n", MARK[] = " [Python exception #";
+  static const char FRAME[] = "\n  File \"tvmbind\", line 1, in"; /* tvm_ffi's Python keeps frames only */
   const char *colon = strstr(text, ": "), *trace = strstr(text, HEADING), *mark = strstr(text, MARK);
   TVMFFIByteArray kind = {"RuntimeError", 12}, message = text_of(text), backtrace = {"", 0};
   TVMFFIObjectHandle error = NULL;
-  char *said = malloc(strlen(text) + 1), *frames = malloc(strlen(text) + 3);
+  char *said = malloc(strlen(text) + 1), *frames = malloc(strlen(text) + sizeof(FRAME));
   if (said && frames) {
     size_t frames_size = 0;
     if (colon && is_kind(text, (size_t)(colon - text))) {
@@ -58,7 +59,7 @@ static void modern_TVMAPISetLastError(const char *text) {
       memcpy(said + before, mark + length, message.size - before - length);
       message.data = said;
       message.size -= length;
-      frames_size += (size_t)sprintf(frames + frames_size, "\n%.*s", (int)length, mark);
+      frames_size += (size_t)sprintf(frames + frames_size, "%s%.*s", FRAME, (int)length, mark);
     }
     backtrace.data = frames;
     backtrace.size = frames_size;

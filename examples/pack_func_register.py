@@ -2,7 +2,7 @@
 
     python examples/pack_func_register.py
 
-The last call comes from compiled code: a kernel in models/kernels calls `tvmbind.test.map` for each element.
+The last call comes from compiled code: a kernel of models/ calls `tvmbind.test.map` for each element.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 import tvmbind as tvm
 
-KERNELS = Path(__file__).resolve().parent.parent / "models" / "kernels"
+MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 @tvm.register_func("example.add")
@@ -34,7 +34,8 @@ def main() -> None:
     tvm.register_func("tvmbind.test.map", lambda element: factor * element)
     x = np.array([1.0, 2.0, 3.0])
     y = np.zeros(3)
-    tvm.load_module(KERNELS / "call_packed.so")["call_map"](x, y)
+    compiled = MODELS if tvm.runtime_info().abi == "classic" else MODELS / "modern"
+    tvm.load_module(compiled / "kernels" / "call_packed.so")["call_map"](x, y)
     print("called by a kernel:", y)
 
 

@@ -18,7 +18,14 @@ from runtime_here import INFO, MODELS, ROOT, need
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*things): skips, and says so, where the runtime has not each of them")
-    config.addinivalue_line("markers", "modern: runs a modern runtime, in a process of its own, from a classic run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # What is about modern runtimes alone is no test of a classic one: `make test` runs it in its second half.
+    others = [item for item in items if any("modern runtime" in m.args for m in item.iter_markers("needs"))]
+    if INFO.abi == "classic" and others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -31,8 +31,9 @@ def resident_kb() -> int:
 
 def make_calls() -> dict:
     """Calls by what they are of: each makes some calls, and says how many."""
-    echo = tvm.get_global_func("runtime.GetFFIString" if INFO.abi == "classic" else "ffi.String")
+    echo = tvm.get_global_func("runtime.GetFFIString" if INFO.minor > 9 and INFO.abi == "classic" else "runtime.String")
     string = tvm.get_global_func("runtime.String")
+    data = string if INFO.abi == "classic" else tvm.get_global_func("ffi.Bytes")
     type_key = tvm.get_global_func("runtime.ModuleGetTypeKey")
     path = str(MODELS / "kernels" / "dtypes.so")
     module = tvm.load_module(path)
@@ -98,7 +99,7 @@ def make_calls() -> dict:
     return {
         "numbers": lambda: (add_ints(1, 2), add_ints(-(2**40), 5), add_floats(1.5, 2.5), nothing()) and 4,
         "text": lambda: (string("text"), string("ü" * 40), echo("a"), string("long" * 500)) and 4,
-        "bytes": lambda: (string(b"bytes"), string(b"a\0b"), string(bytearray(b"x" * 1000))) and 3,
+        "bytes": lambda: (data(b"bytes"), data(b"a\0b"), data(bytearray(b"x" * 1000))) and 3,
         "NDArray": lambda: (twice(small, out), twice(small, tvm.empty((16,)))) and 2,
         "numpy": lambda: (twice(x, y), twice(strided, y), twice(x, strided), twice(x.copy(), np.empty(16, "f4"))) and 4,
         "views": lambda: (tvm.array(x).numpy()[1:].sum(), out.numpy().sum(), np.asarray(small).sum()) and 3,

@@ -83,6 +83,7 @@ def test_a_wrong_type_of_argument():
     error = error_of(tvm.get_global_func("runtime.ModuleGetTypeKey"), "text")
     assert is_clean(error)
     assert error.backtrace.strip()
+    assert "Module" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,6 @@ def test_complex(runtime: Path | None) -> None:
     ],
 )
 def test_packed_functions(any_runtime: Path | None, name: str, printed: list[str]) -> None:
-    if any_runtime not in CLASSIC.values() and name == "pack_func_register":
-        pytest.skip("the kernel that pack_func_register calls is of classic TVM")
     assert example(any_runtime, name) == printed
 
 

@@ -258,6 +258,7 @@ def test_a_kernel_goes_on_with_the_function_that_has_the_name_now(register, mode
     assert len(calls) == 3
 
 
+@pytest.mark.needs("functions in containers")
 def test_a_reference_that_only_tvm_holds_says_so(register):
     """Kept inside of the runtime, it cannot keep the callable of a removed global: an error, not a crash."""
     register(NAME, Callable(5))
@@ -292,6 +293,7 @@ def test_a_closed_closure_is_let_go():
     assert gone() is None
 
 
+@pytest.mark.needs("functions in containers")
 def test_a_closure_that_tvm_holds_is_kept():
     func = Callable(7)
     gone = weakref.ref(func)
@@ -308,7 +310,9 @@ def test_an_argument_is_let_go_after_the_call():
     func = Callable()
     gone = weakref.ref(func)
     tvm.convert(lambda f: None)(func)
-    tvm.convert(lambda *args: None)([func], {"key": func}, func)
+    tvm.convert(lambda *args: None)(func, "text", func)
+    if INFO.has("functions in containers"):
+        tvm.convert(lambda *args: None)([func], {"key": func}, func)
     del func
     gc.collect()
     assert gone() is None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tvmbind as tvm
+from runtime_here import can, need
 from tvmbind import install
 
 pytestmark = pytest.mark.needs("graph executor")
@@ -158,7 +159,9 @@ def test_devices_as_one_or_several(models):
 # ------------------------------------------------------------------------------------------------ metadata
 
 
-def test_what_a_model_takes_and_gives(digits):
+def test_what_a_model_takes_and_gives(make, digits):
+    if make is MAKERS["factory"]:
+        need("weights of a graph factory")
     assert digits.inputs == [tvm.TensorInfo("input", (1, 1, 8, 8), tvm.DataType("float32"))]
     (output,) = digits.outputs
     assert (output.shape, output.dtype) == ((1, 10), "float32")
@@ -170,7 +173,9 @@ def test_what_a_model_takes_and_gives(digits):
     assert "input: float32[1, 1, 8, 8]" in repr(digits)
 
 
-def test_what_many_takes_and_gives(many):
+def test_what_many_takes_and_gives(make, many):
+    if make is MAKERS["factory"]:
+        need("weights of a graph factory")
     assert [(i.name, i.shape, str(i.dtype)) for i in many.inputs] == [
         ("a", (2, 3), "float32"),
         ("b", (2, 3), "int32"),
@@ -519,7 +524,8 @@ def test_json_of_another_type(parts, text):
 
 def test_graph_module_of_what_is_none(models, parts):
     loaded = tvm.load_module(models / "digits" / "factory.so")
-    for wrong in (parts[0], loaded, tvm.load_module(models / "digits" / "aot.so"), tvm.system_lib()):
+    aot = [tvm.load_module(models / "digits" / "aot.so")] if can("AOT executor") else []
+    for wrong in (parts[0], loaded, *aot, tvm.system_lib()):
         with pytest.raises(tvm.TVMValueError, match="no graph executor"):
             tvm.GraphModule(wrong)
     for wrong in (None, "factory.so", loaded["default"]):

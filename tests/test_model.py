@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -535,18 +534,3 @@ def test_on_an_older_runtime(run_python, name):
     aot = "aot.so 360 1" if name == "0.9" else "aot.so True"
     assert done.stdout.splitlines() == ["libdeploy.so 360 1", "factory.so 360 1", aot, "relax_vm.so True"]
     assert done.stderr == ""
-
-
-@pytest.mark.modern
-@on_classic
-def test_on_the_modern_runtime(run_python):
-    """This file and that of Relax's machine once more, in a process that has TVM's modern runtime."""
-    packages = os.environ.get("TVMBIND_TEST_MODERN")
-    if not packages:
-        pytest.fail("set TVMBIND_TEST_MODERN to a site-packages folder with tvm and tvm_ffi (pip install apache-tvm)")
-    library = Path(packages, "tvm", "lib", "libtvm_runtime.so")
-    tests = [str(Path(__file__).with_name(name)) for name in ("test_model.py", "test_relax_vm.py")]
-    code = f"import pytest, sys; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *{tests!r}]))"
-    done = run_python(code, TVMBIND_LIBRARY=str(library), PYTHONPATH=packages)
-    assert " passed" in done.stdout
-    assert "failed" not in done.stdout

@@ -16,7 +16,7 @@ from ._core import Handle, OpaqueHandle, check
 from ._tvm import ffi, lib
 from .device import Device
 from .dtype import DataType
-from .errors import InternalError, TVMNotImplementedError, TVMTypeError
+from .errors import TVMError, TVMNotImplementedError, TVMTypeError
 from .function import PackedFunc, get_global_func
 from .library import load_runtime
 
@@ -48,11 +48,17 @@ class Object(Handle):
     @property
     def type_key(self) -> str:
         """The name of its type, such as ``"relax.Closure"``; empty where the runtime does not tell (before 0.8)."""
-        if not load_runtime().has("TVMObjectTypeIndex2Key"):
+        info = load_runtime()
+        if not info.has("TVMObjectTypeIndex2Key"):
             return ""
-        text = ffi.new("char[256]")
-        check(lib.tvmb_type_key(self.type_index, text, 256))
-        return ffi.string(text).decode(errors="replace")  # type: ignore[no-any-return]
+        text, index = ffi.new("char[256]"), self.type_index
+        check(lib.tvmb_type_key(index, text, 256))
+        key: bytes = ffi.string(text)
+        if not info.has("type keys that end"):
+            starts = (key[:size] for size in range(1, len(key) + 1))
+            found = ffi.new("unsigned *")
+            key = next((k for k in starts if not lib.TVMObjectTypeKey2Index(k, found) and found[0] == index), key)
+        return key.decode(errors="replace")
 
     def same_as(self, other: object) -> bool:
         """Whether both are the very same object of the runtime's."""
@@ -202,7 +208,7 @@ class Map(Object, Mapping[Any, Any]):
             return False  # what cannot be asked for, nor put in
         try:
             return bool(_call("MapCount", self, _boxed(key)))
-        except (TypeError, InternalError):  # of a kind that no key has
+        except (TypeError, TVMError):  # of a kind that no key has
             return False
 
     def __getitem__(self, key: Any) -> Any:
@@ -272,6 +278,12 @@ def _make(name: str, kind: str, values: Sequence[Any]) -> Object:
             raise TVMTypeError(
                 f"item {index} of the {kind} is {value!r}: before TVM 0.18 a container holds objects only, and "
                 f"this is {info.title}{hint}"
+            )
+        function = isinstance(value, PackedFunc) or (callable(value) and not isinstance(value, Handle))
+        if function and not info.has("functions in containers"):
+            raise TVMTypeError(
+                f"item {index} of the {kind} is {value!r}: before TVM 0.9 no container holds functions, and "
+                f"this is {info.title}"
             )
         if value is None and kind == "Map" and index % 2 == 0:
             raise TVMTypeError("a Map's key cannot be None")  # to list the keys would be a segfault

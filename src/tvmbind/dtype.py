@@ -50,6 +50,7 @@ class DataType(str):
     __slots__ = ()
 
     def __new__(cls, name: Any) -> DataType:
+        """The type of that name; the same object each time."""
         if type(name) is DataType:
             return name
         if type(name) is not str:
@@ -176,9 +177,9 @@ def _numpy_name(value: Any) -> str:
         raise TypeError(f"expected the name of an element type or a numpy dtype, got {value!r}") from error
     if dtype.subdtype is not None and len(dtype.subdtype[1]) == 1:
         return f"{_numpy_name(dtype.subdtype[0])}x{dtype.subdtype[1][0]}"
-    if dtype.kind in "biufc" or dtype.name in ("bfloat16", *_ALIASES, *_special):
-        if dtype.itemsize <= 8 or dtype.kind == "c":
-            return dtype.name
+    known = dtype.kind in "biufc" or dtype.name in ("bfloat16", *_ALIASES, *_special)
+    if known and (dtype.itemsize <= 8 or dtype.kind == "c"):
+        return dtype.name
     raise TypeError(f"numpy's {dtype!r} has no counterpart in TVM; {_advice(dtype)}")
 
 

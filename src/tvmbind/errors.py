@@ -122,7 +122,7 @@ _CHECK = re.compile(
     re.DOTALL,
 )
 _ARGUMENT = re.compile(
-    r"(?<=error while converting argument )(\d+): \[[\d:]+\] \S+:\d+: ((?:\w+: )?Check failed: .*)", re.DOTALL
+    r"(?<=error while converting argument )(\d+): \[[\d:]+\] \S+:\d+:\s+((?:\w+: )?Check failed: .*)", re.DOTALL
 )
 # A compiled function's own checks: the condition, as TIR, then what a person can read.
 _ASSERT = re.compile(r"^Assert fail: .*, (?=(?:Argument |[\w.\[\]]+(?:: | is )))", re.DOTALL)

@@ -15,11 +15,14 @@ FACTS: dict[str, tuple[int, int]] = {
     "arrays are objects": (7, 99),  # before, NDArray has a container and reference count of its own
     "functions are objects": (9, 99),  # before, a PackedFunc handle is a box on the heap
     "finalizes replaced globals": (5, 6),  # from 0.7 on the registry never frees a function
+    "functions in containers": (9, 99),
     "removes globals": (8, 99),
+    "type keys that end": (9, 99),  # 0.8's TVMObjectTypeIndex2Key leaves the NUL out
     "bool arguments": (18, 99),  # kTVMArgBool; an unknown code aborts the process
     "numbers in containers": (18, 99),  # before, an Array or Map holds objects only
     "ADT": (7, 20),
     "graph executor": (5, 19),
+    "weights of a graph factory": (9, 19),  # before, it does not tell which inputs they are
     "AOT executor": (9, 19),
     "Relay VM": (7, 19),
     "Relax VM": (16, 99),

@@ -254,4 +254,6 @@ def _alike(name: str) -> str:
 _core.register_codec(PackedFunc, _FUNCTION)
 _core.register_conversion(abc.Callable, _FUNCTION, _from_callable)
 _core.register_class(_FUNCTION, PackedFunc)
+# TVM 0.9 has functions in containers, and gives them as objects of no more than that.
+_core.register_object("runtime.PackedFunc", lambda handle: PackedFunc._from_handle(handle))
 _core.set_registry(_registered)

@@ -223,7 +223,7 @@ def _open_classic(path: str, source: str) -> RuntimeInfo:
     problem = load_errors.file_problem(path)
     if problem:
         raise RuntimeNotFoundError(f"cannot load {path}: {problem}")
-    library = lib.tvmb_open(os.fsencode(path), 0)
+    library = lib.tvmb_open(os.fsencode(path), 0, 0)
     if library == ffi.NULL:
         reason = ffi.string(lib.tvmb_open_error()).decode(errors="replace")
         raise RuntimeNotFoundError(load_errors.explain(reason, path))

@@ -138,7 +138,7 @@ def _open(file: str, visible: bool) -> Any:
     problem = load_errors.file_problem(file)
     if problem:
         raise RuntimeNotFoundError(f"cannot load {file}: {problem}")
-    library = lib.tvmb_open(os.fsencode(file), visible)
+    library = lib.tvmb_open(os.fsencode(file), visible, 1)
     return None if library == ffi.NULL else library
 
 

@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from typing import NamedTuple, Optional
 
-_MARK = re.compile(r" ?\[Python exception #(\d+)\]")
+_MARK = re.compile(r"(?:\n  File \"tvmbind\", line 1, in)? ?\[Python exception #(\d+)\]")
 # tvm-ffi's thread pool keeps of its workers' errors only what they say.
 _TASK = re.compile(r"(?:\A\w+: |^)Task \d+ error: ", re.MULTILINE)
 _KEPT = 256

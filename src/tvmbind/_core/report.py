@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Optional
 
 from .._tvm import ffi, lib
@@ -38,7 +39,7 @@ def raise_error(
         error = TVMMemoryError("no memory to pass the arguments")
     else:
         text = last_error_text()
-        error = carry.claim(text)
+        error = carry.claim(text) if text else _of_tvms_python()
         if error is None and "[Python stack overflow]" in text:
             error = RecursionError("maximum recursion depth exceeded in a callback")
         elif error is None:
@@ -54,6 +55,20 @@ def last_error_text() -> str:
     """The runtime's last error on this thread."""
     text = lib.TVMGetLastError()
     return ffi.string(text).decode("utf-8", "replace") if text else ""
+
+
+def _of_tvms_python() -> Optional[BaseException]:
+    """The exception that a callback of TVM's own Python in this process raised: it leaves the object, no text."""
+    if sys.implementation.name != "cpython" or not lib.tvmb_has(b"TVMGetLastPythonError"):
+        return None
+    address = int(ffi.cast("uintptr_t", lib.TVMGetLastPythonError()))
+    if not address:
+        return None
+    import ctypes  # here, not above: seldom needed
+
+    error = ctypes.cast(address, ctypes.py_object).value
+    lib.TVMDropLastPythonError()
+    return error if isinstance(error, BaseException) else None
 
 
 def check(code: int) -> None:
