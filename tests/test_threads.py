@@ -138,7 +138,7 @@ def on_threads(tmp_path_factory):
 @pytest.mark.needs("libtvm_runtime")
 def test_own_executors(models):
     file = np.load(models / "digits" / "test_images.npz")
-    images = (file["images"].reshape(-1, 1, 1, 8, 8) / 16).astype("float32")
+    images, expected = (file["images"].reshape(-1, 1, 1, 8, 8) / 16).astype("float32"), file["probabilities"]
     folder = models / "digits"
 
     def graph_executor():
@@ -152,7 +152,7 @@ def test_own_executors(models):
     def work(number):
         run = graph_executor() if graph else tvm.RelaxVirtualMachine(library, tvm.cpu(0))["main"]
         for index in range(number, 360, COUNT):
-            np.testing.assert_allclose(run(images[index]).numpy()[0], file["probabilities"][index], atol=1e-5)
+            np.testing.assert_allclose(run(images[index]).numpy()[0], expected[index], atol=1e-5)
         return len(range(number, 360, COUNT))
 
     assert sum(at_once(work)) == 360

@@ -200,7 +200,8 @@ def _find(abi: Optional[str]) -> RuntimeInfo:
                 return _open_modern(file, source, present.ffi, False)
             return _open_classic(file, source)
         except RuntimeNotFoundError as error:
-            tried.append(f"{source}: {error}")
+            why = str(error).splitlines()
+            tried.append(f"{source}: " + "\n    ".join(why if os.sep in file else why[:1]))
     command = "pip install apache-tvm-ffi" if abi == search.MODERN else "tvmbind runtime install"
     kind = f" of the generation {abi}" if abi else ""
     raise RuntimeNotFoundError(
