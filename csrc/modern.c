@@ -152,10 +152,13 @@ static int classic_of(const TVMFFIAny *any, TVMValue *value, TVMByteArray *bytes
     case kTVMFFISmallStr:
     case kTVMFFIStr: {
       TVMFFIByteArray text = contents(any);
-      if (memchr(text.data, 0, text.size) != NULL && any->type_index == kTVMFFIStr) return kTVMObjectHandle;
       value->v_str = text.data;
-      return kTVMStr;
-    }
+      if (memchr(text.data, 0, text.size) == NULL) return kTVMStr;
+      if (any->type_index == kTVMFFIStr) {
+        value->v_handle = any->v_ptr;
+        return kTVMObjectHandle;
+      }
+    } /* fall through: a short text with a NUL is no object; as bytes it is whole */
     case kTVMFFISmallBytes:
     case kTVMFFIBytes: {
       TVMFFIByteArray data = contents(any);

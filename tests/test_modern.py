@@ -388,3 +388,18 @@ def test_what_it_says_of_itself():
     assert INFO.evidence == f"TVMFFIGetVersion says {INFO.version}"
     assert INFO.minor == 22
     assert INFO.problem == ""
+
+
+def test_text_with_a_nul_is_never_cut():
+    """A long one is an object of tvm-ffi's, a short one is not, and comes as bytes."""
+    code = """
+import tvm_ffi, tvmbind as tvm
+kept = []
+tvm_ffi.register_global_func("test.text", lambda long: "longer\\0than seven" if long else "a\\0b")
+tvm.register_func("test.keep", lambda value: kept.append(value))
+print([tvm.get_global_func("test.text")(long) for long in (True, False)])
+for text in ("longer\\0than seven", "a\\0b"):
+    tvm_ffi.get_global_func("test.keep")(text)
+print(kept)
+"""
+    assert run(code).splitlines() == [repr(["longer\0than seven", b"a\0b"])] * 2
