@@ -8,6 +8,7 @@ aborts). Between the two there is no stable interface: an unfitting pair is refu
 
 from __future__ import annotations
 
+import mmap
 import os
 from typing import Any, NamedTuple, Optional
 
@@ -122,11 +123,11 @@ def _installed() -> Optional[str]:
 def is_modern(file: str) -> bool:
     """Whether a library is of tvm-ffi's generation: libtvm_ffi itself, or one that needs it."""
     try:
-        with open(file, "rb") as opened:
-            data = opened.read()
-    except OSError:
+        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            # A classic library says so near its start; a whole libtvm is too large to read for nothing.
+            return data.find(b"\0TVMFuncCall\0") < 0 and data.find(b"\0TVMFFI") >= 0
+    except (OSError, ValueError):  # not there, or empty
         return False
-    return b"\0TVMFFI" in data and b"\0TVMFuncCall\0" not in data
 
 
 def _beside(path: str, names: tuple[str, ...]) -> Optional[str]:

@@ -143,12 +143,6 @@ def conversion_for(type_: type) -> Optional[tuple[int, Callable[[Any], Handle]]]
     return found
 
 
-def forget_plans() -> None:
-    """Drops what was decided before the runtime was known."""
-    _plans.clear()
-    _codecs.pop(bool, None)
-
-
 def _codec_for(type_: type) -> Optional[Codec]:
     codec = _codecs.get(type_)
     if codec is None:
