@@ -424,3 +424,55 @@ def test_threads_register_and_remove():
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_threads_change_the_registry_and_read_it():
+    names = [f"{NAME}.shared.{n}" for n in range(4)]
+    failures = []
+
+    def change(n):
+        for i in range(150):
+            tvm.register_func(names[n], lambda n=n: n, override=True)
+            tvm.register_func(f"{names[n]}.{i}", lambda: None)
+
+    def read(n):
+        for _ in range(30):
+            tvm.list_global_func_names()
+            assert (found := tvm.get_global_func(names[n], allow_missing=True)) is None or found() == n
+
+    def run(work, n):
+        try:
+            work(n)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(work, n)) for n in range(4) for work in (change, read)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ours = [name for name in tvm.list_global_func_names() if name.startswith(f"{NAME}.shared.")]
+    for name in ours:
+        tvm.remove_global_func(name)
+    assert not failures
+    assert len(ours) == 4 * 151
+
+
+def test_a_callable_may_use_the_registry_as_it_is_let_go(register):
+    class Last:
+        def __call__(self):
+            return 1
+
+        def __del__(self):
+            register(f"{NAME}.last", lambda: 2)
+            tvm.list_global_func_names()
+
+    tvm.register_func(f"{NAME}.first", Last())
+    tvm.register_func(f"{NAME}.first", lambda: 3, override=True)
+    gc.collect()
+    assert tvm.get_global_func(f"{NAME}.last")() == 2
+    tvm.register_func(f"{NAME}.first", Last(), override=True)
+    tvm.remove_global_func(f"{NAME}.last")
+    tvm.remove_global_func(f"{NAME}.first")
+    gc.collect()
+    assert tvm.get_global_func(f"{NAME}.last")() == 2
