@@ -5,6 +5,8 @@ Source: TVM's ``runtime/packed_func.h`` and ``runtime/registry.h``.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import abc
 from typing import Any, Callable, Literal, Optional, TypeVar, Union, overload
 
@@ -57,6 +59,17 @@ class PackedFunc(_core.Function):
 
 # What keeps the Python callables of global functions: the registry of most versions never lets go.
 _registered: dict[str, _core.Registration] = {}
+# TVM's registry and this one change together. What is let go of may register something itself.
+_changing_registry = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _changing_registry
+    _changing_registry = threading.RLock()  # another thread may have held it, and there is none in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @overload
@@ -161,25 +174,31 @@ def _register(name: str, func: F, override: bool) -> F:
     encoded = _name_bytes(name)
     if not callable(func):
         raise TypeError(f"expected a callable to register as {name!r}, got {type(func).__name__}")
-    # The runtime's refusal differs by version, and 0.5 to 0.7 print a warning: ask first.
-    if not override and get_global_func(name, allow_missing=True) is not None:
-        raise TVMValueError(f"the global function {name!r} is already registered; pass override=True to replace it")
     load_runtime()
     if isinstance(func, PackedFunc):
-        check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", func._open_handle()), override))
         # A global function of Python's under a second name: the callable now stays for both.
-        if func._keep is None:
-            _registered.pop(name, None)
-        else:
-            _registered[name] = func._keep
+        _put(name, encoded, func._open_handle(), func._keep, override)
         return func
     handle, token = _core.make_function(func, name)
     try:
-        check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", handle), override))
+        _put(name, encoded, handle, _core.Registration(token), override)
     finally:
         lib.tvmb_free_function(handle)
-    _registered[name] = _core.Registration(token)
     return func
+
+
+def _put(name: str, encoded: bytes, handle: int, keep: Optional[_core.Registration], override: bool) -> None:
+    with _changing_registry:
+        # The runtime's refusal differs by version, and 0.5 to 0.7 print a warning: ask first.
+        if not override and get_global_func(name, allow_missing=True) is not None:
+            raise TVMValueError(
+                f"the global function {name!r} is already registered; pass override=True to replace it"
+            )
+        check(lib.TVMFuncRegisterGlobal(encoded, ffi.cast("void *", handle), override))
+        replaced = _registered.pop(name, None)
+        if keep is not None:
+            _registered[name] = keep
+    del replaced  # what its end runs finds the new one
 
 
 def remove_global_func(name: str) -> None:
@@ -194,10 +213,12 @@ def remove_global_func(name: str) -> None:
     TVMNotImplementedError
         If this runtime cannot (before 0.8).
     """
-    if get_global_func(name, allow_missing=True) is None:
-        raise TVMAttributeError(f"there is no global function {name!r}{_alike(name)}")
-    check(lib.TVMFuncRemoveGlobal(_name_bytes(name)))
-    _registered.pop(name, None)
+    with _changing_registry:
+        if get_global_func(name, allow_missing=True) is None:
+            raise TVMAttributeError(f"there is no global function {name!r}{_alike(name)}")
+        check(lib.TVMFuncRemoveGlobal(_name_bytes(name)))
+        removed = _registered.pop(name, None)
+    del removed
 
 
 def convert(value: Any) -> Any:

@@ -31,15 +31,13 @@ _NO_STACK: int = lib.TVMB_NO_STACK
 class Registration:
     """Keeps the callable of a global function, which TVM never lets go of itself, while this object lives."""
 
-    __slots__ = ("_id",)
+    __slots__ = ("_id", "func")
+
+    func: Callable[..., Any]
 
     def __init__(self, id_: int) -> None:
         self._id = id_
-
-    @property
-    def func(self) -> Callable[..., Any]:
-        """The callable."""
-        return _callables[self._id]
+        self.func = _callables[id_]  # TVM may let go of the function before this object does
 
     def __del__(self, _pop: Any = _callables.pop) -> None:
         _pop(self._id, None)
