@@ -14,8 +14,12 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent
 # What Python sees. tvm_ffi_c_api.h is for the C code alone.
 HEADERS = ("dlpack.h", "c_runtime_api.h", "tvmbind.h")
-SOURCES = ("csrc/loader.c", "csrc/handle.c", "csrc/call.c", "csrc/modern.c",
-           "csrc/modern_value.c", "csrc/modern_registry.c", "csrc/modern_array.c")
+SOURCES = tuple(
+    f"csrc/{name}.c"
+    for name in (
+        "loader", "handle", "call", "dlpack", "capsule", "modern", "modern_value", "modern_registry", "modern_array",
+    )
+)  # fmt: skip
 FUNCTION = re.compile(r"^(?P<returns>[\w ]+?[ *]+)(?P<name>TVM\w+)\((?P<arguments>[^;]*)\);", re.MULTILINE)
 
 
@@ -93,6 +97,7 @@ ffibuilder.set_source(
     + BINDING,
     sources=list(SOURCES),
     include_dirs=["csrc"],
+    define_macros=[("TVMB_PYPY", "1")] if sys.implementation.name == "pypy" else [],
     depends=[f"cdefs/{name}" for name in (*HEADERS, "callbacks.h", "tvm_ffi_c_api.h")]
     + ["csrc/tvmbind_c.h", "csrc/modern.h"],
     extra_compile_args=[] if sys.platform == "win32" else ["-O2", "-fvisibility=hidden"],

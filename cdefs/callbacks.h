@@ -10,3 +10,6 @@ int tvmb_on_call(intptr_t id, int num_args, char *codes, int64_t *values, uintpt
 
 /* The last reference to such a function is gone. */
 void tvmb_on_finalize(intptr_t id);
+
+/* The runtime needs memory no more that it was lent by tvmb_adopt_memory. */
+void tvmb_on_release(intptr_t id);

@@ -53,6 +53,18 @@ int64_t tvmb_array_alloc(const int64_t *shape, int ndim, int code, int bits, int
 /* The address of the table of functions that src/tvmbind/_core/_fast calls. */
 uintptr_t tvmb_functions_address(void);
 
+/* dlpack.c: arrays that other libraries see, and theirs that the runtime sees; no element is copied. */
+/* A managed tensor of an array, for another library: the address, which is then the receiver's to delete. */
+int tvmb_export(uintptr_t array, int versioned, DLDataType dtype, uint64_t flags, uintptr_t *managed);
+void tvmb_delete_managed(uintptr_t managed, int versioned);
+/* A new array of the runtime's with the memory of another; negative: a return code, and nothing was taken. The
+ * runtime's deleter lets go of the managed tensor, or calls tvmb_on_release(id). */
+int64_t tvmb_adopt_managed(uintptr_t managed, int versioned, DLDataType dtype);
+int64_t tvmb_adopt_memory(const void *data, DLDataType dtype, const int64_t *shape, int ndim, intptr_t id);
+
+/* capsule.c: the destructor of a DLPack capsule, a function of CPython's; 0 on PyPy. */
+uintptr_t tvmb_capsule_destructor(void);
+
 /* handle.c: letting go of what Python owns (nothing is done once the interpreter is closing), looking inside. */
 void tvmb_free_object(uintptr_t handle);
 void tvmb_free_module(uintptr_t handle);

@@ -274,6 +274,12 @@ uintptr_t tvmb_functions_address(void) {
       .is_closing = tvmb_is_closing,
       .get_global = tvmb_get_global,
       .array_alloc = tvmb_array_alloc,
+      .export_array = tvmb_export,
+      .adopt = tvmb_adopt,
+      .adopt_managed = tvmb_adopt_managed,
+      .delete_managed = tvmb_delete_managed,
+      .contiguous = tvmb_contiguous,
+      .capsule_destructor = tvmb_capsule_destructor,
   };
   return (uintptr_t)&functions;
 }

@@ -127,6 +127,10 @@ static PyMethodDef methods[] = {
     {"make_function", module_make_function, METH_VARARGS, NULL},
     {"find_global", find_global, METH_VARARGS, NULL},
     {"alloc_array", alloc_array, METH_VARARGS, NULL},
+    {"register_ndarray", register_ndarray, METH_VARARGS, NULL},
+    {"adopt", adopt, METH_VARARGS, NULL},
+    {"export_capsule", export_capsule, METH_VARARGS, NULL},
+    {"adopt_capsule", adopt_capsule, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

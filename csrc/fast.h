@@ -13,9 +13,28 @@
 #include <structmember.h>
 #include "tvmbind_c.h"
 
-/* In the stable ABI from 3.10 on. CPython 3.9, which will not change any more, exports it too, the same. */
+/* In the stable ABI from 3.10 and 3.11 on. CPython 3.9 and 3.10, which will not change any more, export them too,
+ * the same: the buffer protocol is as PEP 3118 has it. */
 #if Py_LIMITED_API + 0 < 0x030A0000
 PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size);
+#endif
+#if Py_LIMITED_API + 0 < 0x030B0000
+typedef struct {
+  void *buf;
+  PyObject *obj;
+  Py_ssize_t len;
+  Py_ssize_t itemsize;
+  int readonly;
+  int ndim;
+  char *format;
+  Py_ssize_t *shape;
+  Py_ssize_t *strides;
+  Py_ssize_t *suboffsets;
+  void *internal;
+} Py_buffer;
+enum { PyBUF_WRITABLE = 1, PyBUF_FORMAT = 4, PyBUF_ND = 8 };
+PyAPI_FUNC(int) PyObject_GetBuffer(PyObject *object, Py_buffer *view, int flags);
+PyAPI_FUNC(void) PyBuffer_Release(Py_buffer *view);
 #endif
 
 typedef struct {
@@ -39,6 +58,18 @@ typedef struct {
   PyObject *name;
   PyObject *keep;
 } Function;
+
+/* A tensor with memory that is borrowed from numpy for the time of a call. */
+typedef struct {
+  Py_buffer view;
+  DLTensor tensor;
+} Lent;
+
+/* What an argument needs beside its slot. */
+typedef union {
+  TVMByteArray bytes;
+  Lent lent;
+} Room;
 
 /* The functions of Python that do the rest: see setup() in fast.c. */
 typedef struct {
@@ -66,15 +97,24 @@ int make_handle_types(PyObject *module);
 PyObject *make_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);
 int handle_traverse(PyObject *self, visitproc visit, void *arg);
 void handle_dealloc(PyObject *self);
+void let_go(Handle *self);
 int register_type(PyObject *type, int code);
 int code_of(PyTypeObject *type);
 PyObject *wrap(PyTypeObject *type, int64_t handle, int code);
 
 /* fast_value.c */
-int pack(PyObject *value, TVMValue *slot, int *code, TVMByteArray *bytes);
+int pack(PyObject *value, TVMValue *slot, int *code, Room *room);
 PyObject *to_python(int code, int64_t bits);
 int register_class(int code, PyObject *type);
 void register_device(PyObject *type);
+
+/* fast_array.c */
+int is_ndarray(PyObject *value);
+int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent);
+PyObject *register_ndarray(PyObject *module, PyObject *args);
+PyObject *adopt(PyObject *module, PyObject *args);
+PyObject *export_capsule(PyObject *module, PyObject *args);
+PyObject *adopt_capsule(PyObject *module, PyObject *args);
 
 /* fast_call.c */
 int make_function_type(PyObject *module);

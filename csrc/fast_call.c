@@ -38,21 +38,48 @@ static PyObject *call_in_python(PyObject *self, PyObject *args, PyObject *kwargs
   return result;
 }
 
-static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs) {
+static void release(PyObject *args, Room *rooms, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (is_ndarray(PyTuple_GetItem(args, i))) PyBuffer_Release(&rooms[i].lent.view);
+}
+
+/* Calls with these arguments if they all can go as they are; *done says whether. */
+static PyObject *call_in_c(PyObject *self, PyObject *args, int *done) {
   TVMValue values[FEW];
   int codes[FEW];
-  TVMByteArray bytes[FEW];
+  Room rooms[FEW];
   int64_t bits;
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
   Py_ssize_t n = PyTuple_Size(args);
-  if (n > FEW || kwargs || !handle || (forked && PyThread_get_thread_ident() == stale_thread))
-    return call_in_python(self, args, kwargs);
+  *done = 0;
+  if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NULL;
   for (Py_ssize_t i = 0; i < n; ++i)
-    if (pack(PyTuple_GetItem(args, i), &values[i], &codes[i], &bytes[i])) return call_in_python(self, args, kwargs);
+    if (pack(PyTuple_GetItem(args, i), &values[i], &codes[i], &rooms[i])) {
+      release(args, rooms, i);
+      return NULL;
+    }
   PyThreadState *state = PyEval_SaveThread();
   int code = tvm->call(handle, values, codes, (int)n, &bits);
   PyEval_RestoreThread(state);
-  return code < 0 ? raise_code(code, self, args) : to_python(code, bits);
+  PyObject *result = code < 0 ? raise_code(code, self, args) : to_python(code, bits);
+  release(args, rooms, n);
+  *done = 1;
+  return result;
+}
+
+static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs) {
+  int done = 0;
+  PyObject *result = kwargs ? NULL : call_in_c(self, args, &done);
+  return done ? result : call_in_python(self, args, kwargs);
+}
+
+/* The call, if every argument can go as it is; else NotImplemented, and nothing has been called. */
+static PyObject *function_in_place(PyObject *self, PyObject *args) {
+  int done;
+  PyObject *result = call_in_c(self, args, &done);
+  if (done) return result;
+  Py_INCREF(Py_NotImplemented);
+  return Py_NotImplemented;
 }
 
 static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *kwargs) {
@@ -80,6 +107,13 @@ static PyObject *function_name(PyObject *self, void *unused) {
   return name;
 }
 
+static PyObject *function_close(PyObject *self, PyObject *unused) {
+  (void)unused;
+  let_go((Handle *)self);
+  Py_CLEAR(((Function *)self)->keep);
+  Py_RETURN_NONE;
+}
+
 static int function_traverse(PyObject *self, visitproc visit, void *arg) {
   Py_VISIT(((Function *)self)->name);
   Py_VISIT(((Function *)self)->keep);
@@ -101,6 +135,9 @@ static void function_dealloc(PyObject *self) {
 static PyMethodDef methods[] = {
     {"_from_handle", (PyCFunction)(void (*)(void))function_from_handle, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
      "Wraps a handle. With no owner the wrapper takes over the caller's reference."},
+    {"close", function_close, METH_NOARGS, "Lets go of the function, and of what it kept. Twice does no harm."},
+    {"_in_place", function_in_place, METH_VARARGS,
+     "The call, if every argument can go as it is; else NotImplemented, and nothing has been called."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -89,10 +89,11 @@ static int give_in_python(PyObject *value, TVMRetValueHandle ret) {
 
 static int give(PyObject *value, TVMRetValueHandle ret) {
   TVMValue slot;
-  TVMByteArray bytes;
+  Room room;
   int code;
   if (value == Py_None) return 0;
-  if (pack(value, &slot, &code, &bytes) || code == kTVMDLTensorHandle) return give_in_python(value, ret);
+  if (is_ndarray(value) || pack(value, &slot, &code, &room) || code == kTVMDLTensorHandle)
+    return give_in_python(value, ret);
   int rc = tvm->set_return(ret, &slot, &code, 1);
   if (rc) raise_code(rc, Py_None, Py_None);
   return rc;

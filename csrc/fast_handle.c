@@ -60,7 +60,7 @@ PyObject *wrap(PyTypeObject *type, int64_t handle, int code) {
 }
 
 /* Freeing may run anything: a callable's finalizer, another library's deleter on another thread. */
-static void let_go(Handle *self) {
+void let_go(Handle *self) {
   uint64_t handle = self->handle;
   PyObject *owner = self->owner, *type, *value, *traceback;
   self->handle = 0;

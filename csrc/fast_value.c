@@ -78,8 +78,9 @@ static int pack_device(PyObject *value, TVMValue *slot, int *code) {
   return 0;
 }
 
-/* Fills the slot of an argument, which borrows from the value. Not 0, with no error set: Python has to do it. */
-int pack(PyObject *value, TVMValue *slot, int *code, TVMByteArray *bytes) {
+/* Fills the slot of an argument, which borrows from the value; numpy's memory until the view in room is released,
+ * which is for whoever gave the array. Not 0, with no error set: Python has to do it. */
+int pack(PyObject *value, TVMValue *slot, int *code, Room *room) {
   PyTypeObject *type = Py_TYPE(value);
   if (type == &PyLong_Type) {
     int overflow;
@@ -104,7 +105,8 @@ int pack(PyObject *value, TVMValue *slot, int *code, TVMByteArray *bytes) {
   }
   if (type == &PyBool_Type) return pack_bool(value, slot, code);
   if (type == device_type) return pack_device(value, slot, code);
-  if (type == &PyBytes_Type) return pack_bytes(value, slot, code, bytes);
+  if (is_ndarray(value)) return pack_ndarray(value, slot, code, &room->lent);
+  if (type == &PyBytes_Type) return pack_bytes(value, slot, code, &room->bytes);
   return -1;
 }
 

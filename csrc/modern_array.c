@@ -76,24 +76,13 @@ static size_t bytes_of(const DLTensor *t) {
   return size;
 }
 
-static int contiguous(const DLTensor *t) {
-  int64_t expected = 1;
-  if (t->strides == NULL) return 1;
-  for (int i = t->ndim - 1; i >= 0; --i) {
-    if (t->shape[i] == 0) return 1;
-    if (t->shape[i] != 1 && t->strides[i] != expected) return 0;
-    expected *= t->shape[i];
-  }
-  return 1;
-}
-
 static char *start_of(const DLTensor *t) { return (char *)t->data + t->byte_offset; }
 
 static int copy_bytes(const char *global, DLTensor *array, void *data, size_t nbytes, int in) {
   TVMFFIAny result, args[3] = {modern_view_handle(array, kTVMDLTensorHandle), modern_view_handle(data, kTVMOpaqueHandle),
                                modern_view_int((int64_t)nbytes)};
   if (nbytes != bytes_of(array)) return modern_fail("ValueError", "the number of bytes is not that of the array");
-  if (!contiguous(array)) return modern_fail("ValueError", "the array is not contiguous");
+  if (!tvmb_contiguous(array)) return modern_fail("ValueError", "the array is not contiguous");
   if (!on_host(array->device.device_type)) return modern_call_global(global, args, 3, &result);
   if (nbytes) memcpy(in ? start_of(array) : data, in ? data : start_of(array), nbytes);
   return 0;
@@ -111,7 +100,7 @@ int modern_TVMArrayCopyFromTo(TVMArrayHandle from, TVMArrayHandle to, TVMStreamH
   TVMFFIAny result, args[2] = {modern_view_handle(from, kTVMDLTensorHandle), modern_view_handle(to, kTVMDLTensorHandle)};
   (void)stream;
   if (bytes_of(from) != bytes_of(to)) return modern_fail("ValueError", "the arrays are not of the same size");
-  if (!contiguous(from) || !contiguous(to)) return modern_fail("ValueError", "only contiguous arrays can be copied");
+  if (!tvmb_contiguous(from) || !tvmb_contiguous(to)) return modern_fail("ValueError", "only contiguous arrays can be copied");
   if (on_host(from->device.device_type) && on_host(to->device.device_type)) {
     if (bytes_of(from)) memmove(start_of(to), start_of(from), bytes_of(from));
     return 0;

@@ -33,10 +33,21 @@ typedef struct {
   int (*is_closing)(void);
   int64_t (*get_global)(const char *name);
   int64_t (*array_alloc)(const int64_t *shape, int ndim, int code, int bits, int lanes, int device, int index);
+  int (*export_array)(uintptr_t array, int versioned, DLDataType dtype, uint64_t flags, uintptr_t *managed);
+  int64_t (*adopt)(const DLTensor *tensor, void (*release)(void *), void *resource);
+  int64_t (*adopt_managed)(uintptr_t managed, int versioned, DLDataType dtype);
+  void (*delete_managed)(uintptr_t managed, int versioned);
+  int (*contiguous)(const DLTensor *tensor);
+  uintptr_t (*capsule_destructor)(void);
 } tvmb_functions;
 
 /* Calls; returns the result's type code, or a negative return code. */
 int tvmb_call_values(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret);
+
+/* dlpack.c: whether a tensor's elements lie one after the other in C order. */
+int tvmb_contiguous(const DLTensor *tensor);
+/* A new array with memory that is lent until release is called, on any thread. */
+int64_t tvmb_adopt(const DLTensor *tensor, void (*release)(void *), void *resource);
 
 /* modern.c: what serves as a function of the classic API on tvm-ffi, or NULL. */
 void *tvmb_modern_function(const char *name);

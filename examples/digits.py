@@ -69,7 +69,9 @@ def show_bars(probabilities: np.ndarray) -> int:
         calls += 1
         print(f"    {digit} {'█' * round(40 * probability):<40} {probability:6.1%}")
 
-    tvm.load_module(models() / "kernels" / "call_packed.so")["call_report"](probabilities, len(probabilities))
+    tvm.load_module(models() / "kernels" / "call_packed.so")["call_report"](
+        tvm.asarray(probabilities), len(probabilities)
+    )
     tvm.remove_global_func("tvmbind.demo.report")
     return calls
 

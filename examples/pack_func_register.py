@@ -32,11 +32,11 @@ def main() -> None:
 
     factor = 1.5  # a closure sees the names around it
     tvm.register_func("tvmbind.test.map", lambda element: factor * element)
-    x = np.array([1.0, 2.0, 3.0])
-    y = np.zeros(3)
+    x = tvm.array(np.array([1.0, 2.0, 3.0]))
+    y = tvm.empty(3, "float64")
     compiled = MODELS if tvm.runtime_info().abi == "classic" else MODELS / "modern"
     tvm.load_module(compiled / "kernels" / "call_packed.so")["call_map"](x, y)
-    print("called by a kernel:", y)
+    print("called by a kernel:", y.numpy())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from .device import Device, cpu, cuda, device, ext_dev, hexagon, metal, opencl, 
 from .dtype import DataType
 from .errors import (
     InternalError,
+    PerformanceWarning,
     RuntimeNotFoundError,
     TVMArithmeticError,
     TVMAssertionError,
@@ -19,6 +20,7 @@ from .errors import (
     TVMOSError,
     TVMTypeError,
     TVMValueError,
+    ZeroCopyError,
 )
 from .executor import AotModule, GraphModule, RelaxVirtualMachine, VirtualMachine
 from .executor.inputs import TensorInfo
@@ -30,6 +32,7 @@ from .function import (
     register_func,
     remove_global_func,
 )
+from .interchange import aligned_empty, asarray, from_dlpack
 from .library import RuntimeInfo, dlpack_version, load_runtime, runtime_info
 from .model import Model, load_model
 from .module import BenchmarkResult, Module, load_module, system_lib
@@ -37,13 +40,13 @@ from .ndarray import NDArray, array, empty
 from .params import load_param_dict, save_param_dict
 
 __all__ = [
-    "ADT", "AotModule", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "InternalError",
-    "Map", "Model", "Module", "NDArray", "Object", "OpaqueHandle", "PackedFunc", "RelaxVirtualMachine",
-    "RuntimeInfo", "RuntimeNotFoundError", "ShapeTuple", "String", "TVMArithmeticError", "TVMAssertionError",
-    "TVMAttributeError", "TVMError", "TVMIndexError", "TVMKeyError", "TVMMemoryError",
+    "ADT", "AotModule", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "InternalError", "Map",
+    "Model", "Module", "NDArray", "Object", "OpaqueHandle", "PackedFunc", "PerformanceWarning",
+    "RelaxVirtualMachine", "RuntimeInfo", "RuntimeNotFoundError", "ShapeTuple", "String", "TVMArithmeticError",
+    "TVMAssertionError", "TVMAttributeError", "TVMError", "TVMIndexError", "TVMKeyError", "TVMMemoryError",
     "TVMNotImplementedError", "TVMOSError", "TVMTypeError", "TVMValueError", "TensorInfo", "VirtualMachine",
-    "array", "convert", "cpu", "cuda", "device", "dlpack_version", "empty", "ext_dev", "get_global_func",
-    "graph_executor", "hexagon", "list_global_func_names", "load_model", "load_module", "load_param_dict",
-    "load_runtime", "metal", "opencl", "register_func", "remove_global_func", "rocm", "runtime_info",
-    "save_param_dict", "system_lib", "vpi", "vulkan", "webgpu",
+    "ZeroCopyError", "aligned_empty", "array", "asarray", "convert", "cpu", "cuda", "device", "dlpack_version",
+    "empty", "ext_dev", "from_dlpack", "get_global_func", "graph_executor", "hexagon", "list_global_func_names",
+    "load_model", "load_module", "load_param_dict", "load_runtime", "metal", "opencl", "register_func",
+    "remove_global_func", "rocm", "runtime_info", "save_param_dict", "system_lib", "vpi", "vulkan", "webgpu",
 ]  # fmt: skip

@@ -298,7 +298,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _item_of(value: Any) -> Any:
-    from .ndarray import BorrowedNDArray, array
+    from .borrowed import BorrowedNDArray
+    from .ndarray import array
 
     if type(value).__module__ == "numpy" and hasattr(value, "__array_interface__") and getattr(value, "ndim", 0) > 0:
         return array(value)  # a container outlives the call, so it cannot borrow

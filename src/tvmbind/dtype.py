@@ -25,6 +25,9 @@ _MODERN = {
 }  # fmt: skip
 _special = dict(_CLASSIC)
 _NUMPY_NAMES = {"e4m3_float8": "float8_e4m3fn", "e5m2_float8": "float8_e5m2"}
+# Classic codes -> those of DLPack 1.x, which other libraries speak: there 6 is a bool's, and 7 another float8's.
+_DLPACK = {(1, 1): (6, 8), (6, 8): (10, 8), (7, 8): (12, 8)}
+_OF_DLPACK = {theirs: ours for ours, theirs in _DLPACK.items()}
 # What one generation calls these, the other takes too.
 _ALIASES = {**_NUMPY_NAMES, **{theirs: ours for ours, theirs in _NUMPY_NAMES.items()}}
 _PATTERN = re.compile(r"(?P<base>int|uint|float|handle|bfloat|complex)(?P<bits>\d+)?(?:x(?P<lanes>\d+))?\Z", re.ASCII)
@@ -54,7 +57,17 @@ class DataType(str):
         if type(name) is DataType:
             return name
         if type(name) is not str:
-            return cls.from_code(*_parse(str(name) if isinstance(name, str) else _numpy_name(name)))
+            if isinstance(name, str):
+                return cls.from_code(*_parse(str(name)))
+            try:
+                return _by_numpy[name]
+            except KeyError:
+                known = cls.from_code(*_parse(_numpy_name(name)))
+            except TypeError:  # not hashable, and so no type either: the error says which there are
+                return cls.from_code(*_parse(_numpy_name(name)))
+            if len(_by_numpy) < 1024:
+                _by_numpy[name] = known
+            return known
         found = _by_text.get(name)
         if found is None:
             found = cls.from_code(*_parse(name))
@@ -103,6 +116,12 @@ class DataType(str):
             a vector type (``int8x4``) is given as a dtype with a sub-array, but a vector of less than
             whole bytes (``boolx4``) has none: TVM packs its lanes.
         """
+        found = _numpy_types.get(self)
+        if found is None:
+            found = _numpy_types[self] = self._numpy()
+        return found
+
+    def _numpy(self) -> np.dtype[Any]:
         import numpy as np
 
         if self.lanes > 1 and self.bits % 8:
@@ -124,6 +143,8 @@ class DataType(str):
 
 _interned: dict[str, DataType] = {}
 _by_text: dict[str, DataType] = {}
+_by_numpy: dict[Any, DataType] = {}
+_numpy_types: dict[str, np.dtype[Any]] = {}
 _by_code: dict[tuple[int, int, int], DataType] = {}
 _codes: dict[str, tuple[int, int, int]] = {}
 
@@ -134,6 +155,8 @@ def use_codes_of(abi: str) -> None:
     _special.update(_MODERN if abi == "tvm-ffi" else _CLASSIC)
     _by_code.clear()
     _by_text.clear()
+    _by_numpy.clear()
+    _numpy_types.clear()
     _codes.clear()
 
 
@@ -142,6 +165,30 @@ def _code_of(dtype: DataType) -> tuple[int, int, int]:
     if found is None:
         found = _codes[dtype] = _parse(dtype)
     return found
+
+
+def to_dlpack(dtype: DataType) -> tuple[int, int, int]:
+    """The type's code, bits and lanes in DLPack, for other libraries."""
+    code, bits, lanes = _code_of(dtype)
+    if _special["bool"] == _CLASSIC["bool"]:
+        code, bits = _DLPACK.get((code, bits), (code, bits))
+    return code, bits, lanes
+
+
+def of_dlpack(code: int, bits: int, lanes: int) -> DataType:
+    """The type that another library means by DLPack's code, bits and lanes.
+
+    Raises
+    ------
+    TypeError
+        If this runtime has no such type.
+    """
+    if _special["bool"] == _CLASSIC["bool"]:
+        if (code, bits) in _OF_DLPACK:
+            code, bits = _OF_DLPACK[code, bits]
+        elif code > _CODES["complex"]:
+            raise TypeError(f"a classic runtime has no element type for DLPack's code {code} with {bits} bits")
+    return DataType.from_code(code, bits, lanes)
 
 
 def _name(code: int, bits: int, lanes: int) -> str:

@@ -89,6 +89,14 @@ class TVMOSError(TVMError, OSError):
     kind = "OSError"
 
 
+class ZeroCopyError(TVMValueError, BufferError):
+    """Memory cannot be used where it is, and a copy was not allowed; says why, and what to do."""
+
+
+class PerformanceWarning(UserWarning):
+    """Something works, but slower than it could: says how to avoid it."""
+
+
 class TVMAssertionError(TVMError, AssertionError):
     """An ``AssertionError`` from behind the runtime."""
 

@@ -177,7 +177,8 @@ def _register(name: str, func: F, override: bool) -> F:
     load_runtime()
     if isinstance(func, PackedFunc):
         # A global function of Python's under a second name: the callable now stays for both.
-        _put(name, encoded, func._open_handle(), func._keep, override)
+        keep = func._keep if isinstance(func._keep, _core.Registration) else None
+        _put(name, encoded, func._open_handle(), keep, override)
         return func
     handle, token = _core.make_function(func, name)
     try:

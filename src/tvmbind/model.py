@@ -124,7 +124,10 @@ class Model:
             return tensors_of(self.executor[self._entry](*args))
         keys = [info.name or index for index, info in enumerate(self.inputs)]
         self.executor._set_inputs(list(zip(keys, values)))
-        self.executor.run()
+        try:
+            self.executor.run()
+        finally:
+            self.executor._release_inputs()  # a model keeps nothing of its caller's
         return [self.executor.get_output(index) for index in range(self.executor.get_num_outputs())]
 
     def _feed(self, feed: Any) -> list[Any]:

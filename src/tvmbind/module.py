@@ -65,12 +65,18 @@ class BenchmarkResult(NamedTuple):
         return ", ".join(f"{name} {getattr(self, name) * 1e3:.4f} ms" for name in names)
 
 
+class Pins(dict[Any, Any]):
+    """Memory that a module's functions use and do not own, by where it is used."""
+
+    __slots__ = ()
+
+
 class _ExecutorMaker(PackedFunc):
     """``lib["default"]`` of a factory: without a device, or with none that TVM has, the runtime would crash."""
 
     __slots__ = ()
 
-    def __call__(self, *devices: Any) -> Any:
+    def __call__(self, *devices: Any, copy: Optional[bool] = None) -> Any:
         """Makes an executor for these devices."""
         if not devices:
             raise TypeError(f"{self._name!r} makes an executor and takes a device, such as cpu(0); got none")
@@ -79,8 +85,8 @@ class _ExecutorMaker(PackedFunc):
                 raise TypeError(f"{self._name!r} makes an executor and takes devices, got {each!r}")
             each._check()
         made = super().__call__(*devices)
-        # An executor does not tell which of its inputs are weights that the factory has set.
-        get_json, get_params = self._keep
+        # An executor does not tell which of its inputs are weights that the factory has set, nor what it runs.
+        get_json, get_params, made._main = self._keep
         made._graph = (get_json() if get_json else None, frozenset(get_params() if get_params else ()))
         return made
 
@@ -91,13 +97,16 @@ class Module(Handle):
     A function that was looked up keeps its module alive; so close a module whenever you like.
     """
 
-    __slots__ = ("_entry", "_file", "_graph", "_hash", "_kind")
+    __slots__ = ("_entry", "_file", "_graph", "_hash", "_kind", "_main", "_pins")
 
     _entry: Optional[PackedFunc]
     _file: Optional[str]
     _graph: Any
     _hash: int
     _kind: Optional[str]
+    _main: Optional[PackedFunc]
+    #: What the functions of an executor see without owning it: each of them keeps this.
+    _pins: Pins
 
     _free = lib.tvmb_free_module
 
@@ -106,8 +115,9 @@ class Module(Handle):
         self = cls.__new__(cls)
         self._handle = handle
         self._owner = owner
-        self._entry = self._file = self._graph = self._kind = None
+        self._entry = self._file = self._graph = self._kind = self._main = None
         self._hash = hash(handle)
+        self._pins = Pins()
         return self
 
     def get_function(self, name: str, query_imports: bool = False) -> PackedFunc:
@@ -147,11 +157,22 @@ class Module(Handle):
         if not out[0]:
             return None
         handle = int(ffi.cast("uintptr_t", out[0]))
-        makes_executors = self._type_key() == "GraphExecutorFactory" and name not in _OF_FACTORIES
-        if makes_executors and not (query_imports and self._find(name, False) is None):
-            keep = self._find("get_graph_json", False), self._find("get_graph_params", False)
+        keep = self._of_factory(name, query_imports)
+        if keep is not None:
             return _ExecutorMaker._from_handle(handle, name=name, keep=keep)  # type: ignore[no-any-return]
-        return PackedFunc._from_handle(handle, name=name)  # type: ignore[no-any-return]
+        return PackedFunc._from_handle(handle, name=name, keep=self._pins)  # type: ignore[no-any-return]
+
+    def _of_factory(self, name: str, query_imports: bool) -> Optional[tuple[Optional[PackedFunc], ...]]:
+        """If a function makes executors: what tells of them, the graph, the weights, and the function that they run."""
+        kind = self._type_key()
+        if kind == "AotExecutorFactory" and not name.startswith("tvmgen_"):
+            main = self._find(f"tvmgen_{name}___tvm_main__", True)
+            return None if main is None else (None, None, main)
+        if kind != "GraphExecutorFactory" or name in _OF_FACTORIES:
+            return None
+        if query_imports and self._find(name, False) is None:
+            return None
+        return self._find("get_graph_json", False), self._find("get_graph_params", False), None
 
     def _is_foreign(self, name: bytes) -> bool:
         """Whether the system's loader would find something else by this name: the runtime asks for it.

@@ -6,7 +6,6 @@ Source: TVM's ``runtime/ndarray.h``, dlpack.h.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from operator import index
@@ -14,20 +13,22 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _core
 from ._core import ArrayHandle, check
+from ._core.capsule import AVAILABLE
 from ._tvm import ffi, lib
 from .device import Device, cpu
-from .dtype import DataType, _code_of
-from .errors import TVMError
+from .dtype import DataType, _code_of, to_dlpack
+from .errors import TVMError, ZeroCopyError
 from .library import load_runtime
 
 if TYPE_CHECKING:
     import numpy as np
 
-_NDARRAY, _DLTENSOR = 13, 7  # kTVMNDArrayHandle, kTVMDLTensorHandle
+_NDARRAY = 13  # kTVMNDArrayHandle
 _tensor_pointer = ffi.typeof("DLTensor *")
 _char_pointer = ffi.typeof("char *")
-_HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the processor reads
+HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the processor reads
 _LARGEST = 2**62
+_IS_COPIED, _PADDED = 2, 4  # flags of DLPack's: IS_COPIED, IS_SUBBYTE_TYPE_PADDED
 _CPU = cpu(0)
 _changing_owner = threading.RLock()
 
@@ -125,7 +126,7 @@ class NDArray(ArrayHandle):
             return None
         # tvm-ffi spells out what need not be said.
         strides = tuple(ffi.unpack(tensor.strides, tensor.ndim))
-        return None if _contiguous(self.shape, strides) else strides
+        return None if contiguous(self.shape, strides) else strides
 
     @property
     def byte_offset(self) -> int:
@@ -160,7 +161,7 @@ class NDArray(ArrayHandle):
             return np.ndarray(*known)
         dtype = self.dtype.numpy()
         tensor = self._dl()
-        if tensor.device.device_type not in _HOST:
+        if tensor.device.device_type not in HOST:
             return self._copy_to_host(np.empty(self.shape, dtype))
         owner = self._leased()
         start = ffi.cast(_char_pointer, tensor.data) + tensor.byte_offset
@@ -239,7 +240,7 @@ class NDArray(ArrayHandle):
         shape = self.shape + dtype.shape
         if given.shape != shape:
             raise ValueError(f"cannot copy an array of shape {given.shape} into one of shape {self.shape}")
-        if self._dl().device.device_type in _HOST:
+        if self._dl().device.device_type in HOST:
             np.copyto(self.numpy(), given, casting="unsafe")
             return self
         host = np.ascontiguousarray(given, dtype.base)
@@ -287,6 +288,65 @@ class NDArray(ArrayHandle):
         if other.dtype != self.dtype:
             raise TypeError(f"cannot copy an array of {other.dtype} into one of {self.dtype}; convert it in numpy")
 
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The device's type and number, as DLPack has them."""
+        return tuple(self.device)  # type: ignore[return-value]
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Optional[int] = None,
+        max_version: Optional[tuple[int, int]] = None,
+        dl_device: Optional[tuple[int, int]] = None,
+        copy: Optional[bool] = None,
+    ) -> Any:
+        """A DLPack capsule, for ``numpy.from_dlpack``, ``torch.from_dlpack`` and the like, as the array API has it.
+
+        Parameters
+        ----------
+        stream : int, optional
+            Of the consumer's, on a device: what is under way on the device is waited for, unless it is -1.
+        max_version : tuple of int, optional
+            The consumer's newest version: from (1, 0) on the capsule is versioned.
+        dl_device : tuple of int, optional
+            Where the consumer wants the elements: here, or on the host.
+        copy : bool, optional
+            Whether to copy: None only where needed, False never, True always.
+
+        Returns
+        -------
+        capsule
+            Of this array's memory, which it keeps alive.
+
+        Raises
+        ------
+        BufferError
+            If that cannot be done.
+        """
+        here = self.__dlpack_device__()
+        where = here if dl_device is None else tuple(map(index, dl_device))
+        if where != here and (where != (1, 0) or copy is False):
+            raise ZeroCopyError(f"an array on {self.device} cannot be given on device {where} without a copy")
+        if here[0] not in HOST and stream != -1:
+            check(lib.TVMSynchronize(*here, ffi.NULL))
+        elif here[0] in HOST and stream is not None:
+            raise ValueError(f"an array on the host knows no streams, got {stream!r}")
+        if where != here or copy:
+            return self.copyto(Device(*where))._capsule(max_version, _IS_COPIED)
+        return self._capsule(max_version, 0)
+
+    def _capsule(self, max_version: Optional[tuple[int, int]], flags: int) -> Any:
+        self._open_handle()
+        code, bits, lanes = to_dlpack(self.dtype)
+        versioned = max_version is not None and max_version[0] >= 1
+        if bits < 8:
+            if not versioned:
+                raise ZeroCopyError(f"{self.dtype} has less than a byte, which only DLPack 1.0 can tell")
+            flags |= _PADDED
+        if not AVAILABLE:
+            return self.numpy().__dlpack__()
+        return _core.export_capsule(self, versioned, code, bits, lanes, flags)
+
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray[Any, Any]:
         import numpy as np
 
@@ -301,7 +361,7 @@ class NDArray(ArrayHandle):
         return self.numpy()[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if self._dl().device.device_type in _HOST:
+        if self._dl().device.device_type in HOST:
             self.numpy()[index] = value
         elif isinstance(index, slice) and index == slice(None):
             self.copyfrom(value)
@@ -325,85 +385,8 @@ class NDArray(ArrayHandle):
             return head
 
 
-class BorrowedNDArray(NDArray):
-    """A tensor that a caller lent to a callback: it is the caller's memory, to read and to write.
-
-    When the callback returns and still keeps this object, it becomes a plain `NDArray` with a copy of the
-    elements. A numpy view of it cannot be kept: that is an error of the callback's.
-    """
-
-    __slots__ = ()
-
-    @property
-    def is_view(self) -> bool:
-        """True: the memory is the caller's."""
-        return True
-
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """A numpy view of the caller's memory, to be used before the callback returns."""
-        if self._owner is _LENT:
-            self._owner = _Lent()
-        return super().numpy()
-
-    def close(self) -> None:
-        """Forgets the tensor; its memory is the caller's."""
-        self._handle, self._memory = 0, None
-
-    def _to_owned(self) -> NDArray:
-        return self.copyto(cpu(0) if self.device.device_type in _HOST else self.device)
-
-    def _is_viewed(self) -> bool:
-        self._memory = None
-        return self._owner is not _LENT and _references(self._owner) > _UNSHARED
-
-    def _end_borrow(self, kept: bool, quiet: bool) -> None:
-        exported = self._is_viewed()
-        if self._handle and (kept or (exported and quiet)):
-            owned = self._to_owned()
-            self.__class__ = NDArray  # type: ignore[assignment]
-            self._tensor = None
-            self._handle, owned._handle = owned._handle, 0
-            self._owner, owned._owner = owned._owner, None
-        else:
-            self._handle = 0
-        if exported and not quiet:
-            raise BufferError(
-                "a numpy view of a tensor argument outlived its callback, and the memory is the caller's: "
-                "keep a copy (x.numpy().copy()), or the argument itself"
-            )
-
-
-class _Lent:
-    """Counts, by its references, the views of a lent tensor."""
-
-    __slots__ = ()
-
-    def keep(self, memory: Any) -> None:
-        """Does nothing; holding this bound method is what counts."""
-
-
-_LENT = _Lent()
-
-
-def _references(owner: Any) -> int:
-    return sys.getrefcount(owner) if hasattr(sys, "getrefcount") else 0
-
-
-def _measure_unshared() -> int:
-    class Probe:
-        __slots__ = ("_owner",)
-
-        _owner: _Lent
-
-    probe = Probe()
-    probe._owner = _Lent()
-    return _references(probe._owner)
-
-
-_UNSHARED = _measure_unshared()
-
-
-def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+def contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether elements with these strides (in elements) lie one after the other in C order."""
     if 0 in shape:
         return True
     expected = 1
@@ -412,6 +395,15 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
             return False
         expected *= extent
     return True
+
+
+def readable(value: NDArray) -> bool:
+    """Whether a kernel can read an array: C-contiguous, from the start of aligned memory. A device's always is."""
+    given = value._dl()
+    if given.device.device_type != 1:
+        return True
+    address = int(ffi.cast("uintptr_t", given.data))
+    return value.strides is None and not given.byte_offset and address % load_runtime().alignment == 0
 
 
 def _convertible(given: Any, wanted: Any) -> bool:
@@ -499,16 +491,10 @@ def array(x: Any, device: Optional[Device] = None) -> NDArray:
     import numpy as np
 
     given = np.asarray(x)
-    dtype = DataType(given.dtype.newbyteorder("=") if given.dtype.kind != "V" else given.dtype)
+    dtype = DataType(given.dtype if given.dtype.isnative else given.dtype.newbyteorder("="))
     return empty(given.shape, dtype, device).copyfrom(given)
 
 
-def _borrowed(address: int) -> BorrowedNDArray:
-    return BorrowedNDArray._from_handle(address, _LENT)  # type: ignore[no-any-return]
-
-
 _core.register_codec(NDArray, _NDARRAY)
-_core.register_codec(BorrowedNDArray, _DLTENSOR)
 _core.register_class(_NDARRAY, NDArray)
-_core.register(_DLTENSOR, _borrowed)
 _core.set_array_maker(array)

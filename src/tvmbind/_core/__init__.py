@@ -7,10 +7,11 @@ which is C for CPython, or ``pure``, which is CFFI alone. Left out: ``fast`` whe
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import decode, encode
 from .callback import set_array_maker, set_registry
+from .capsule import adopt_foreign, adopt_memory
 from .carry import claim
 from .decode import register, register_object
 from .encode import OpaqueHandle, conversion_for, register_conversion
@@ -34,11 +35,30 @@ def _choose() -> str:
 NAME = _choose()
 
 if TYPE_CHECKING or NAME == "pure":
+    from .capsule import adopt, adopt_capsule, export_capsule
     from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function
 else:
-    from .fast import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function
+    from .fast import (
+        ArrayHandle,
+        Function,
+        Handle,
+        Registration,
+        adopt,
+        adopt_capsule,
+        alloc_array,
+        export_capsule,
+        find_global,
+        make_function,
+    )  # fmt: skip
 if TYPE_CHECKING or NAME == "fast":
     from . import _fast
+
+
+def problem_of(value: Any) -> str:
+    """Why a numpy array cannot go to the runtime where it is; empty if it can."""
+    from . import tensor  # here, not above: it needs numpy
+
+    return tensor.problem_of(value)
 
 
 def register_codec(kind: type[Handle], code: int) -> None:
@@ -62,13 +82,19 @@ __all__ = [
     "Handle",
     "OpaqueHandle",
     "Registration",
+    "adopt",
+    "adopt_capsule",
+    "adopt_foreign",
+    "adopt_memory",
     "alloc_array",
     "check",
     "claim",
     "conversion_for",
+    "export_capsule",
     "find_global",
     "last_error_text",
     "make_function",
+    "problem_of",
     "raise_error",
     "register",
     "register_class",

@@ -9,9 +9,21 @@ from .._tvm import lib
 from ..device import Device
 from ..library import known_runtime
 from . import _fast, callback, carry, decode, encode, pure, report
-from ._fast import ArrayHandle, Handle, alloc_array, find_global, make_function
+from ._fast import (
+    ArrayHandle,
+    Handle,
+    adopt,
+    adopt_capsule,
+    alloc_array,
+    export_capsule,
+    find_global,
+    make_function,
+)  # fmt: skip
 
-__all__ = ["ArrayHandle", "Function", "Handle", "Registration", "alloc_array", "find_global", "make_function"]
+__all__ = [
+    "ArrayHandle", "Function", "Handle", "Registration", "adopt", "adopt_capsule", "alloc_array", "export_capsule",
+    "find_global", "make_function",
+]  # fmt: skip
 
 
 class Function(_fast.Function):

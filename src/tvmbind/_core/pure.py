@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 from .._tvm import ffi, lib
+from ..errors import ZeroCopyError
 from ..library import known_runtime
 from . import decode, encode
 from .callback import Registration, make_function
@@ -51,7 +53,9 @@ class Function(Handle):
         self._keep = keep
         return self
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, copy: Optional[bool] = None) -> Any:
+        if copy is not None:
+            return _call_with_copies(self, args, copy)
         try:
             result = _take_result()
         except IndexError:
@@ -84,6 +88,15 @@ class Function(Handle):
             _give_result(result)
         raise_error(code, self, args)
 
+    def close(self) -> None:
+        """Lets go of the function, and of what it kept."""
+        super().close()
+        self._keep = None
+
+    def _in_place(self, *args: Any) -> Any:
+        """The call, if every argument can go as it is; else NotImplemented, and nothing has been called."""
+        return NotImplemented if next(_not_in_place(args), None) else self(*args)
+
     def call_for_handle(self, *args: Any) -> int:
         """As a call, but the result is the handle itself, for an object that would arrive as something else."""
         _, codes, pack, _, writes = plan_for(tuple(map(type, args)), self._name)
@@ -92,6 +105,43 @@ class Function(Handle):
         if code < 0:
             raise_error(code, self, args)
         return int(result[0])
+
+
+def _not_in_place(args: tuple[Any, ...]) -> Iterator[tuple[int, Any, str]]:
+    """The numpy arrays among arguments that would be copied: their places, themselves, and why."""
+    if any(hasattr(value, "__array_interface__") for value in args):
+        import numpy as np
+
+        from .tensor import problem_of
+
+        for place, value in enumerate(args):
+            problem = problem_of(value) if isinstance(value, np.ndarray) else ""
+            if problem:
+                yield place, value, problem
+
+
+def _call_with_copies(function: Any, args: tuple[Any, ...], copy: bool) -> Any:
+    if not copy:
+        from .tensor import explain
+
+        for place, value, problem in _not_in_place(args):
+            raise ZeroCopyError(f"{explain(f'argument {place} of {function!r}', value, problem)}, or allow a copy")
+        return function(*args)
+    import numpy as np
+
+    from .tensor import copied
+
+    keep: list[Any] = []
+    given = [copied(value, value.flags.writeable, keep) if isinstance(value, np.ndarray) else value for value in args]
+    result = function(*given)
+    _restore(keep)
+    return result
+
+
+def _restore(keep: list[Any]) -> None:
+    for kept in keep:
+        if type(kept) is Restore:
+            kept.run()
 
 
 def _explain(error: Exception, function: Any, args: tuple[Any, ...]) -> Exception:
@@ -121,9 +171,7 @@ def _call_with_extras(
         texts.append(b"")
         packet += b"\0".join(texts)
     code: int = _call(handle, codes, len(args), packet, tensors or _NULL, result)
-    for kept in keep:
-        if type(kept) is Restore:
-            kept.run()
+    _restore(keep)
     return code
 
 

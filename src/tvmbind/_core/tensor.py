@@ -8,17 +8,69 @@ foreign byte order) is copied here, and back.
 from __future__ import annotations
 
 import struct
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
 
 from .._tvm import ffi
 from ..dtype import DataType
+from ..errors import PerformanceWarning
 from ..library import load_runtime
 from .encode import Restore
 
 _from_buffer = ffi.from_buffer
+_cast = ffi.cast
 _descriptions: dict[tuple[Any, tuple[int, ...], bool], Any] = {}
+_alignment = 0
+
+#: What to do about each problem of an array.
+ADVICE = {
+    "read-only": "a kernel could write to it: pass x.copy(), or set x.flags.writeable",
+    "not C-contiguous": "pass numpy.ascontiguousarray(x), or make it with tvmbind.aligned_empty",
+    "of a foreign byte order": 'pass x.astype(x.dtype.newbyteorder("="))',
+    "not aligned": "make its memory with tvmbind.aligned_empty(shape, dtype), or use tvmbind.array(x)",
+}
+
+
+def address_of(value: np.ndarray[Any, Any]) -> int:
+    """Where the elements of a C-contiguous array begin."""
+    return int(_cast("uintptr_t", _from_buffer(value)))
+
+
+def alignment() -> int:
+    """What the address of an argument of this runtime's kernels must be a multiple of, in bytes."""
+    global _alignment
+    if not _alignment:
+        _alignment = load_runtime().alignment
+    return _alignment
+
+
+def problem_of(value: np.ndarray[Any, Any]) -> str:
+    """Why an array cannot go to the runtime where it is: a key of `ADVICE`; empty if it can."""
+    flags = value.flags
+    if not flags.c_contiguous:
+        return "not C-contiguous"
+    if not value.dtype.isnative:
+        return "of a foreign byte order"
+    if not flags.writeable:
+        return "read-only"
+    return "not aligned" if value.nbytes and address_of(value) % alignment() else ""
+
+
+def explain(what: str, value: np.ndarray[Any, Any], problem: str) -> str:
+    """A sentence on an array that cannot go where it is, and what to do."""
+    needs = f" to {alignment()} bytes" if problem == "not aligned" else ""
+    return f"{what} ({value.dtype}{list(value.shape)}) is {problem}{needs}: {ADVICE[problem]}"
+
+
+def warn(text: str) -> None:
+    """Warns of a copy, at the line outside of tvmbind that caused it; Python shows it once for each such line."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tvmbind":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, PerformanceWarning, stacklevel=level)
 
 
 def write_array(value: np.ndarray[Any, Any], texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:
@@ -29,8 +81,11 @@ def write_array(value: np.ndarray[Any, Any], texts: list[bytes], tensors: list[A
     if description is None:
         description = _describe(value, flags.writeable)
         _descriptions[key] = description
+    problem = problem_of(value)
+    if problem:
+        warn(f"{explain('a numpy array', value, problem)}. It is copied for the call")
     if not flags.c_contiguous or not value.dtype.isnative:
-        value = _contiguous(value, flags.writeable, keep)
+        value = copied(value, flags.writeable, keep)
     tensors.append(description)
     tensors.append(_from_buffer(value))
     return 0
@@ -43,13 +98,14 @@ def _describe(value: np.ndarray[Any, Any], writable: bool) -> Any:
         _descriptions.clear()
     packed = struct.pack(
         f"=qiiiBBH{value.ndim}q",
-        value.nbytes, value.ndim, load_runtime().alignment, writable,
+        value.nbytes, value.ndim, alignment(), writable,
         dtype.type_code, dtype.bits, dtype.lanes, *value.shape,
     )  # fmt: skip
     return ffi.new("char[]", packed)
 
 
-def _contiguous(value: np.ndarray[Any, Any], writable: bool, keep: list[Any]) -> np.ndarray[Any, Any]:
+def copied(value: np.ndarray[Any, Any], writable: bool, keep: list[Any]) -> np.ndarray[Any, Any]:
+    """A C-contiguous copy; what the call changes in it goes back to where it came from."""
     # The same array given twice stays one piece of memory.
     for kept in keep:
         if type(kept) is tuple and kept[0] is value:
@@ -65,3 +121,16 @@ def _contiguous(value: np.ndarray[Any, Any], writable: bool, keep: list[Any]) ->
 
         keep.append(Restore(put_back))
     return copy
+
+
+def _tell_fast_core() -> None:
+    from . import NAME
+
+    if NAME == "fast":
+        from . import _fast
+
+        dtype = DataType("bool")
+        _fast.register_ndarray(np.ndarray, alignment(), dtype.type_code, dtype.bits)
+
+
+_tell_fast_core()

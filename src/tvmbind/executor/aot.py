@@ -6,14 +6,16 @@ Source: TVM's ``runtime/aot_executor/aot_executor.cc`` and ``runtime/executor/ao
 from __future__ import annotations
 
 import re
-from typing import Optional, Union
+from typing import Any, Optional
 
+from .._core import problem_of
 from ..errors import TVMError, TVMNotImplementedError
 from ..library import load_runtime
 from ..module import Module
-from ..ndarray import NDArray
+from ..ndarray import HOST, NDArray, readable
 from .buffers import BufferedExecutor
 from .inputs import TensorInfo
+from .slots import Slot
 
 
 class AotModule(BufferedExecutor):
@@ -39,6 +41,9 @@ class AotModule(BufferedExecutor):
 
     def __init__(self, module: Module) -> None:
         super().__init__(module)
+        # The executor itself binds no memory; what it runs is a function of the library's that takes any.
+        self._main = module._main
+        self._given: list[Any] = []
         self._names: Optional[list[str]] = None
         name_of = module._find("get_input_name", False)
         if name_of is not None:
@@ -82,9 +87,37 @@ class AotModule(BufferedExecutor):
                 return index
         return -1
 
-    def _look_up(self, key: Union[str, int]) -> Optional[NDArray]:
-        index = self.get_input_index(key) if isinstance(key, str) else key
-        return None if index < 0 else self._get_input(index)
+    def _slot(self, info: TensorInfo, array: NDArray, place: tuple[str, int]) -> Slot:
+        if self._main is None:
+            return super()._slot(info, array, place)
+        on_host = array.device.device_type in HOST
+        number = place[1] + (self.get_num_inputs() if place[0] == "output" else 0)
+        given = self._arguments()
+        own = given[number]
+
+        def bind(value: Any) -> bool:
+            if isinstance(value, NDArray):
+                usable = value.device == array.device and readable(value)
+            else:
+                usable = on_host and not problem_of(value)
+            if usable:
+                given[number] = own if value is array else value
+            return usable
+
+        return Slot(info, array, self._pins, place, bind)
+
+    def _arguments(self) -> list[Any]:
+        """What the library's main function takes: the executor's own arrays, where nothing else was set."""
+        if not self._given:
+            self._given += [self._get_input(index) for index in range(self.get_num_inputs())]
+            self._given += [self._get_output(index) for index in range(self._outputs_count)]
+        return self._given
+
+    def _compute(self) -> None:
+        if self._pins and self._main is not None:
+            self._main(*self._given)
+        else:
+            self._run()
 
 
 def _sanitized(name: str) -> str:

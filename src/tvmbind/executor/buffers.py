@@ -9,11 +9,14 @@ import operator
 from typing import Any, Optional, TypeVar, Union
 
 from ..device import Device
-from ..errors import TVMNotImplementedError, TVMValueError
+from ..errors import TVMNotImplementedError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
-from ..module import BenchmarkResult, Module
+from ..interchange import from_dlpack
+from ..library import load_runtime
+from ..module import BenchmarkResult, Module, Pins
 from ..ndarray import NDArray
 from .inputs import TensorInfo, fitting
+from .slots import Slot
 
 Self = TypeVar("Self", bound="BufferedExecutor")
 
@@ -39,10 +42,13 @@ class BufferedExecutor:
             why = f"it has no {missing[0]!r}" if missing else f"it is of type {module.type_key}"
             raise TVMValueError(f"{module!r} is no {self._kind}: {why}. {self._made_by}")
         self.module = module
+        self._pins = module._pins
         self._run = module["run"]
         self._get_output = module["get_output"]
         self._get_input = module["get_input"]
-        self._buffers: dict[Union[str, int], NDArray] = {}
+        self._inputs_by_key: dict[Union[str, int], Slot] = {}
+        self._outputs_by_key: dict[int, Slot] = {}
+        self._copies: dict[int, Any] = {}
         self._outputs_count: int = module["get_num_outputs"]()
 
     @property
@@ -53,11 +59,12 @@ class BufferedExecutor:
     @property
     def outputs(self) -> list[TensorInfo]:
         """The outputs. The runtime gives them no names."""
-        arrays = (self._get_output(index) for index in range(self.get_num_outputs()))
-        return [TensorInfo("", array.shape, array.dtype) for array in arrays]
+        return [self._output(index).info for index in range(self._outputs_count)]
 
-    def set_input(self, key: Union[str, int, None] = None, value: Any = None, **params: Any) -> None:
-        """Copies values into inputs.
+    def set_input(
+        self, key: Union[str, int, None] = None, value: Any = None, copy: Optional[bool] = None, **params: Any
+    ) -> None:
+        """Sets inputs.
 
         Parameters
         ----------
@@ -65,6 +72,11 @@ class BufferedExecutor:
             An input's name or number.
         value : NDArray or array_like, optional
             Of the input's shape and element type. Python lists and numbers are converted.
+        copy : bool, optional
+            As numpy 2 has it. None: each run reads the value's own memory, where the runtime can use it (C-contiguous,
+            aligned as `runtime_info` says, writable, on the executor's device), else it is copied now. False: the
+            memory itself, or an error. True: always a copy. What is not copied is kept alive until the input is set
+            again; changing it is setting the input.
         **params
             More inputs, by name.
 
@@ -74,37 +86,85 @@ class BufferedExecutor:
             If there is no such input. Nothing is set then.
         TypeError, ValueError
             If the element type or the shape differs. Nothing is set then.
+        ZeroCopyError
+            If `copy` is False and the memory cannot be used where it is; says why.
         """
-        given = ([(key, value)] if key is not None else []) + list(params.items())
+        if key is not None and not params:
+            slot = self._inputs_by_key.get(key) or self._input(key)
+            slot.put(slot.check(value), copy)
+            return
         if key is None and value is not None:
             raise TypeError("set_input got a value without an input's name")
-        self._set_inputs(given)
+        self._set_inputs(([(key, value)] if key is not None else []) + list(params.items()), copy)
 
-    def _set_inputs(self, given: list[tuple[Union[str, int], Any]]) -> None:
-        checked = []
-        for name, each in given:
-            buffer = self._buffer(name)
-            checked.append((buffer, fitting(each, TensorInfo(str(name), buffer.shape, buffer.dtype))))
-        for buffer, each in checked:
-            buffer.copyfrom(each)
+    def _set_inputs(self, given: list[tuple[Union[str, int], Any]], copy: Optional[bool] = None) -> None:
+        slots = [self._inputs_by_key.get(key) or self._input(key) for key, _ in given]
+        values = [slot.check(value) for slot, (_, value) in zip(slots, given)]
+        for slot, value in zip(slots, values):
+            slot.put(value, copy)
+
+    def set_output(self, key: Union[str, int], value: Any, copy: Optional[bool] = None) -> None:
+        """Says where an output goes, from the next run on.
+
+        Parameters
+        ----------
+        key : str or int
+            An output's number; its name where it has one.
+        value : NDArray or writable numpy array, or None
+            Of the output's shape and element type. None: the executor's own array again.
+        copy : bool, optional
+            As in `set_input`. None: a run writes into this very memory where the runtime can use it, else the output
+            is copied there after each run. False: never copied. True: always copied.
+
+        Raises
+        ------
+        KeyError, IndexError
+            If there is no such output.
+        TypeError, ValueError
+            If it is no array that can be written to, or shape or element type differ.
+        ZeroCopyError
+            If `copy` is False and the memory cannot be used where it is; says why.
+        """
+        index = self._output_index(key)
+        slot = self._output(index)
+        if value is None:
+            slot.unbind()
+            self._copies.pop(index, None)
+            return
+        value = _target(value, slot.info)
+        bound = copy is not True and slot.bind(value)
+        if not bound and copy is False:
+            raise ZeroCopyError(f"output {key!r} cannot be computed there: {slot.why_not(value)}")
+        if bound:
+            self._copies.pop(index, None)
+        else:
+            slot.unbind()
+            self._copies[index] = value
+
+    def _input(self, key: Union[str, int]) -> Slot:
+        if isinstance(key, str):
+            index = self.get_input_index(key)
+            if index < 0:
+                raise KeyError(self._no_input(key))
+        else:
+            count, index = self.get_num_inputs(), operator.index(key)
+            if not 0 <= index < count:
+                raise IndexError(f"the model has no input {index}; it has {count}, weights counted")
+        found = self._inputs_by_key.get(index)
+        if found is None:
+            array = from_dlpack(self._get_input(index))
+            found = self._slot(TensorInfo(str(key), array.shape, array.dtype), array, ("input", index))
+            self._inputs_by_key[index] = found
+        self._inputs_by_key[key] = found
+        return found
+
+    def _slot(self, info: TensorInfo, array: NDArray, place: tuple[str, int]) -> Slot:
+        """The slot of an input or output. An executor that can bind memory says how."""
+        return Slot(info, array, self._pins, place, None, f"{load_runtime().title} cannot bind memory to it")
 
     def _buffer(self, key: Union[str, int]) -> NDArray:
         """The executor's own array for an input."""
-        found = self._buffers.get(key) if isinstance(key, (str, int)) else None
-        if found is None:
-            if not isinstance(key, str):
-                count, key = self.get_num_inputs(), operator.index(key)
-                if not 0 <= key < count:
-                    raise IndexError(f"the model has no input {key}; it has {count}, weights counted")
-            found = self._look_up(key)
-            if found is None:
-                raise KeyError(self._no_input(str(key)))
-            self._buffers[key] = found
-        return found
-
-    def _look_up(self, key: Union[str, int]) -> Optional[NDArray]:
-        """The array of an input, by name or a number that is in range; None if there is none of that name."""
-        return self._get_input(key)  # type: ignore[no-any-return]
+        return self._input(key).array
 
     def _no_input(self, name: str) -> str:
         try:
@@ -113,10 +173,47 @@ class BufferedExecutor:
             return f"the model has no input {name!r}"
         return f"the model has no input {name!r}; it has {names}"
 
+    def _output(self, index: int) -> Slot:
+        found = self._outputs_by_key.get(index)
+        if found is None:
+            array = from_dlpack(self._get_output(index))
+            found = self._slot(TensorInfo("", array.shape, array.dtype), array, ("output", index))
+            self._outputs_by_key[index] = found
+        return found
+
+    def _release_inputs(self) -> None:
+        """Lets go of what `set_input` did not copy."""
+        for slot in self._inputs_by_key.values():
+            slot.unbind()
+
+    def _forget_slots(self) -> None:
+        """Uses the executor's own arrays only, and lets go of them."""
+        for slot in (*self._inputs_by_key.values(), *self._outputs_by_key.values()):
+            slot.unbind()
+        self._inputs_by_key.clear()
+        self._outputs_by_key.clear()
+
+    def _output_index(self, key: Union[str, int]) -> int:
+        if isinstance(key, str):
+            names = [info.name for info in self.outputs]
+            if key and key in names:
+                return names.index(key)
+            has = ", ".join(filter(None, names)) or "outputs without names: ask by number"
+            raise KeyError(f"the model has no output {key!r}; it has {has}")
+        index = operator.index(key)
+        if not 0 <= index < self._outputs_count:
+            raise IndexError(f"the model has no output {index}; it has {self._outputs_count}")
+        return index
+
     def run(self, **inputs: Any) -> None:
         """Sets inputs, if any are given, and computes all outputs."""
         if inputs:
             self.set_input(**inputs)
+        self._compute()
+        for index, target in self._copies.items():
+            _copied(self._output(index).array, target)
+
+    def _compute(self) -> None:
         self._run()
 
     def get_output(self, index: int, out: Any = None) -> NDArray:
@@ -131,24 +228,24 @@ class BufferedExecutor:
         Returns
         -------
         NDArray
-            `out`, or else the executor's own array: the next run overwrites it. Copy it to keep it.
+            `out`, or else the memory that was computed in: the executor's own, or what `set_output` bound. The next
+            run overwrites it: ``.copy()`` or ``.numpy().copy()`` keeps it.
 
         Raises
         ------
         IndexError
             If there is no such output.
         """
-        count, index = self.get_num_outputs(), operator.index(index)
-        if not 0 <= index < count:
-            raise IndexError(f"the model has no output {index}; it has {count}")
-        return _copied(self._get_output(index), out)
+        slot = self._outputs_by_key.get(index) or self._output(self._output_index(operator.index(index)))
+        return slot.shown() if out is None else _copied(slot.shown(), out)
 
     def get_input(self, index: Union[int, str], out: Any = None) -> NDArray:
-        """An input, by name or number: the executor's own array, or a copy in `out`.
+        """An input, by name or number: the memory that the next run reads, or a copy in `out`.
 
         Writing to it is setting the input.
         """
-        return _copied(self._buffer(index), out)
+        slot = self._inputs_by_key.get(index) or self._input(index)
+        return slot.shown() if out is None else _copied(slot.shown(), out)
 
     def get_num_outputs(self) -> int:
         """How many outputs."""
@@ -179,7 +276,10 @@ class BufferedExecutor:
         """Lets go of the executor. Arrays that it gave are still good. Twice does no harm."""
         for each in (self.module, self._run, self._get_output, self._get_input):
             each.close()
-        self._buffers.clear()
+        self._inputs_by_key.clear()
+        self._outputs_by_key.clear()
+        self._copies.clear()
+        self._pins = Pins()
 
     def __enter__(self: Self) -> Self:
         return self
@@ -202,8 +302,6 @@ class BufferedExecutor:
 
 
 def _copied(found: NDArray, out: Any) -> NDArray:
-    if out is None:
-        return found
     if isinstance(out, NDArray):
         return out.copyfrom(found)
     import numpy as np
@@ -215,3 +313,14 @@ def _copied(found: NDArray, out: Any) -> NDArray:
         raise ValueError(f"cannot copy {found.dtype}{list(found.shape)} into {out.dtype}{list(out.shape)}")
     out[...] = view
     return out  # type: ignore[return-value]
+
+
+def _target(value: Any, info: TensorInfo) -> Any:
+    """Where an output may go, if it fits."""
+    import numpy as np
+
+    if not isinstance(value, (NDArray, np.ndarray)):
+        raise TypeError(f"expected an NDArray or a numpy array for an output, got {type(value).__name__}")
+    if not isinstance(value, NDArray) and not value.flags.writeable:
+        raise ValueError("the array for an output is read-only")
+    return fitting(value, info, "output")

@@ -6,7 +6,7 @@ Source: TVM's ``runtime/graph_executor/graph_executor.cc`` and ``contrib/graph_e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Optional, Union
 
 from ..device import Device
@@ -15,11 +15,12 @@ from ..errors import TVMNotImplementedError, TVMValueError
 from ..function import get_global_func
 from ..library import load_runtime
 from ..module import Module
-from ..ndarray import NDArray
+from ..ndarray import HOST, NDArray, readable
 from ..params import load_param_dict
 from .buffers import BufferedExecutor
 from .graph_json import check_graph
 from .inputs import TensorInfo, fitting
+from .slots import Slot
 
 _CREATORS = ("tvm.graph_executor.create", "tvm.graph_runtime.create")
 
@@ -52,6 +53,7 @@ class GraphModule(BufferedExecutor):
         of_factory, weights = module._graph or (None, ())
         self._json = graph_json or of_factory
         self._inputs: Optional[list[TensorInfo]] = None
+        self._shares = False
         self._weights: set[str] = set(weights)
 
     def get_num_inputs(self) -> int:
@@ -59,6 +61,15 @@ class GraphModule(BufferedExecutor):
         if self.module._find("get_num_inputs", False) is not None:
             return super().get_num_inputs()
         return len(self._graph()["arg_nodes"])
+
+    def get_input_index(self, name: str) -> int:
+        """The number of an input, weights counted; -1 if there is none of that name."""
+        if not isinstance(name, str):
+            raise TypeError(f"expected an input's name, got {type(name).__name__}")
+        if self.module._find("get_input_index", False) is not None:
+            return super().get_input_index(name)
+        names = self._input_names()
+        return names.index(name) if name in names else -1
 
     def get_input_info(self) -> tuple[dict[str, tuple[int, ...]], dict[str, DataType]]:
         """Shapes and element types of the inputs that are not weights, by name."""
@@ -134,6 +145,7 @@ class GraphModule(BufferedExecutor):
                 raise
             except (TypeError, ValueError) as error:
                 raise TVMValueError(f"these params belong to another model: {error}") from None
+        self._own(params)
         self.module["load_params"](bytes(params_bytes))
         self._weights.update(params)
         self._inputs = None
@@ -170,10 +182,47 @@ class GraphModule(BufferedExecutor):
             )
             if mine != theirs:
                 raise ValueError(f"the executors are of different graphs: {name!r} is {mine} here and {theirs} there")
-        self._buffers.clear()
+        other._own(names)
+        self._forget_slots()
+        self._shares = True
         self.module["share_params"](other.module, bytes(params_bytes))
         self._weights.update(names)
         self._inputs = None
+
+    def _own(self, names: Iterable[str]) -> None:
+        """Uses the executor's own arrays for these inputs: what the runtime itself sets goes there."""
+        for name in names:
+            self._input(name).unbind()
+
+    def _slot(self, info: TensorInfo, array: NDArray, place: tuple[str, int]) -> Slot:
+        kind, index = place
+        func = self.module._find(f"set_{kind}_zero_copy", False)
+        if func is None:
+            return super()._slot(info, array, place)
+        refusal = self._passed_on(kind, index)
+        on_host = array.device.device_type in HOST
+
+        def bind(value: Any) -> bool:
+            usable = value.device == array.device and readable(value) if isinstance(value, NDArray) else on_host
+            return usable and func._in_place(index, value) is not NotImplemented
+
+        return Slot(info, array, self._pins, place, None if refusal else bind, refusal)
+
+    def _passed_on(self, kind: str, index: int) -> str:
+        """Why the runtime would not see other memory for an input or output."""
+        if self._shares:  # its list of what reads an input then still has the kernels' arguments of before
+            return "its weights are shared, and this runtime binds nothing then"
+        if self._json is None:
+            return "whether its graph only passes it on is not known: give GraphModule the graph"
+        graph = self._graph()
+        outputs = [head[:2] for head in graph["heads"]]
+        if kind == "output":
+            passed = _passes(graph["nodes"][outputs[index][0]]) or outputs.count(outputs[index]) > 1
+        else:
+            node = graph["arg_nodes"][index]
+            users = [each for each in graph["nodes"] if any(entry[0] == node for entry in each["inputs"])]
+            passed = any(each[0] == node for each in outputs) or any(map(_passes, users))
+        return "the graph only passes it on, reshaped at most" if passed else ""
 
     def _buffer_of_model(self, name: str) -> NDArray:
         try:
@@ -197,6 +246,11 @@ class GraphModule(BufferedExecutor):
             raise TypeError(f"expected an NDArray to copy to, got {type(out).__name__}")
         func(node, target)
         return target
+
+
+def _passes(node: Any) -> bool:
+    """Whether a node gives what it takes, as the same memory."""
+    return node["op"] == "null" or node.get("attrs", node.get("attr"))["func_name"] in ("__nop", "__copy")
 
 
 def create(

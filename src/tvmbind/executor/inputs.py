@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Optional, Union
 
 from ..dtype import DataType
+from ..interchange import asarray
 from ..ndarray import NDArray
 
 
@@ -32,8 +33,8 @@ class TensorInfo(NamedTuple):
         return f"{self.name}: {what}" if self.name else what
 
 
-def fitting(value: Any, info: TensorInfo) -> Any:
-    """The value, if it fits an input: an NDArray as it is, else a numpy array.
+def fitting(value: Any, info: TensorInfo, what: str = "input") -> Any:
+    """The value, if it fits an input (or what it is called): an NDArray as it is, else a numpy array.
 
     Python numbers and lists have no element type of their own and take the input's.
 
@@ -48,28 +49,29 @@ def fitting(value: Any, info: TensorInfo) -> Any:
         dtype: str = value.dtype
     else:
         if value is None or isinstance(value, (str, bytes)):
-            raise TypeError(f"input {info.name!r} takes an array of {info.dtype}, got {type(value).__name__}")
+            raise TypeError(f"{what} {info.name!r} takes an array of {info.dtype}, got {type(value).__name__}")
         import numpy as np
 
         if not isinstance(value, (np.ndarray, np.generic)):
             plain = isinstance(value, (list, tuple, int, float))
+            if not plain and hasattr(value, "__dlpack__"):
+                return fitting(asarray(value), info, what)
             value = np.asarray(value, info.dtype.numpy() if plain and info.dtype else None)
         dtype = _dtype_name(value)
     if info.dtype is not None and dtype != info.dtype:
         advice = "" if isinstance(value, NDArray) else f"; use x.astype({str(info.dtype)!r})"
-        raise TypeError(f"input {info.name!r} takes {info.dtype}, got {dtype}{advice}")
+        raise TypeError(f"{what} {info.name!r} takes {info.dtype}, got {dtype}{advice}")
     shape = tuple(value.shape)
     if info.shape is not None and (
         len(shape) != len(info.shape)
         or any(isinstance(wanted, int) and wanted != given for wanted, given in zip(info.shape, shape))
     ):
-        raise ValueError(f"input {info.name!r} takes shape {info.shape}, got {shape}")
+        raise ValueError(f"{what} {info.name!r} takes shape {info.shape}, got {shape}")
     return value
 
 
 def _dtype_name(value: Any) -> str:
     try:
-        return DataType(value.dtype.newbyteorder("=") if value.dtype.kind != "V" else value.dtype)
+        return DataType(value.dtype if value.dtype.isnative else value.dtype.newbyteorder("="))
     except TypeError:
         return str(value.dtype)
-

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Optional, TypeVar, Union
 
-from .._tvm import ffi
+from ..borrowed import BorrowedNDArray
 from ..container import ADT, Array
 from ..device import Device, cpu
 from ..errors import TVMAttributeError, TVMError, TVMValueError
 from ..function import PackedFunc
 from ..library import load_runtime
 from ..module import Module
-from ..ndarray import BorrowedNDArray, NDArray, array
+from ..ndarray import NDArray, array, readable
 from .inputs import TensorInfo, fitting
 
 Self = TypeVar("Self", bound="Machine")
@@ -203,16 +203,7 @@ def tensor(value: Any, info: Optional[TensorInfo] = None) -> NDArray:
         return array(fit)
     if isinstance(fit, BorrowedNDArray):
         return fit.copy()
-    return fit if _readable(fit) else array(fit.numpy())
-
-
-def _readable(value: NDArray) -> bool:
-    """Whether a kernel can: C-contiguous, from the start of aligned memory. Memory of devices always is."""
-    given = value._dl()
-    if given.device.device_type != 1:
-        return True
-    address = int(ffi.cast("uintptr_t", given.data))
-    return value.strides is None and not given.byte_offset and address % load_runtime().alignment == 0
+    return fit if readable(fit) else array(fit.numpy())
 
 
 def as_tuples(result: Any) -> Any:

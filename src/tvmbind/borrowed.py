@@ -1,0 +1,113 @@
+"""``BorrowedNDArray``: a tensor argument of a callback, in memory that is the caller's for as long as the call lasts.
+
+Source: ``kTVMDLTensorHandle`` in TVM's ``runtime/c_runtime_api.h``: such an argument has no owner that could be kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Optional
+
+from . import _core
+from .device import cpu
+from .errors import ZeroCopyError
+from .ndarray import HOST, NDArray
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_DLTENSOR = 7  # kTVMDLTensorHandle
+
+
+class BorrowedNDArray(NDArray):
+    """A tensor that a caller lent to a callback: it is the caller's memory, to read and to write.
+
+    When the callback returns and still keeps this object, it becomes a plain `NDArray` with a copy of the
+    elements. A numpy view of it cannot be kept: that is an error of the callback's.
+    """
+
+    __slots__ = ()
+
+    @property
+    def is_view(self) -> bool:
+        """True: the memory is the caller's."""
+        return True
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A numpy view of the caller's memory, to be used before the callback returns."""
+        if self._owner is _LENT:
+            self._owner = _Lent()
+        return super().numpy()
+
+    def _capsule(self, max_version: Optional[tuple[int, int]], flags: int) -> Any:
+        # Of a numpy view: that is what is counted when the callback ends.
+        given: Any = {} if max_version is None else {"max_version": max_version}
+        try:
+            return self.numpy().__dlpack__(**given)
+        except (TypeError, BufferError) as error:
+            raise ZeroCopyError(f"numpy cannot lend {self.dtype} on: {error}; use x.copy()") from None
+
+    def close(self) -> None:
+        """Forgets the tensor; its memory is the caller's."""
+        self._handle, self._memory = 0, None
+
+    def _to_owned(self) -> NDArray:
+        return self.copyto(cpu(0) if self.device.device_type in HOST else self.device)
+
+    def _is_viewed(self) -> bool:
+        self._memory = None
+        return self._owner is not _LENT and _references(self._owner) > _UNSHARED
+
+    def _end_borrow(self, kept: bool, quiet: bool) -> None:
+        exported = self._is_viewed()
+        if self._handle and (kept or (exported and quiet)):
+            owned = self._to_owned()
+            self.__class__ = NDArray  # type: ignore[assignment]
+            self._tensor = None
+            self._handle, owned._handle = owned._handle, 0
+            self._owner, owned._owner = owned._owner, None
+        else:
+            self._handle = 0
+        if exported and not quiet:
+            raise BufferError(
+                "a numpy view of a tensor argument outlived its callback, and the memory is the caller's: "
+                "keep a copy (x.numpy().copy()), or the argument itself"
+            )
+
+
+class _Lent:
+    """Counts, by its references, the views of a lent tensor."""
+
+    __slots__ = ()
+
+    def keep(self, memory: Any) -> None:
+        """Does nothing; holding this bound method is what counts."""
+
+
+_LENT = _Lent()
+
+
+def _references(owner: Any) -> int:
+    return sys.getrefcount(owner) if hasattr(sys, "getrefcount") else 0
+
+
+def _measure_unshared() -> int:
+    class Probe:
+        __slots__ = ("_owner",)
+
+        _owner: _Lent
+
+    probe = Probe()
+    probe._owner = _Lent()
+    return _references(probe._owner)
+
+
+_UNSHARED = _measure_unshared()
+
+
+def _borrowed(address: int) -> BorrowedNDArray:
+    return BorrowedNDArray._from_handle(address, _LENT)  # type: ignore[no-any-return]
+
+
+_core.register_codec(BorrowedNDArray, _DLTENSOR)
+_core.register(_DLTENSOR, _borrowed)
