@@ -15,6 +15,9 @@ import pytest
 import tvmbind
 from runtime_here import INFO, MODELS, ROOT, need
 
+# Whether numpy's memory is aligned is chance: processes that tests start do not warn of a copy.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:argument")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*things): skips, and says so, where the runtime has not each of them")

@@ -238,12 +238,27 @@ def _open_classic(path: str, source: str) -> RuntimeInfo:
         raise RuntimeNotFoundError(
             f"{path} is TVM 0.{first}, whose C functions take other arguments; tvmbind runs on 0.7 and newer"
         )
+    if lib.tvmb_symbol(library, b"GOMP_parallel") != ffi.NULL:
+        _settle_thread_count()
     low, high = facts.FACTS["128-byte alignment"]
     version = f"0.{first}" if first == last else f"0.{first}-0.{last}"
     alignment = 128 if low <= first <= high else 64
     found = lib.tvmb_loaded_path(b"TVMFuncCall") if os.sep not in path else ffi.NULL
     file = ffi.string(found).decode() if found != ffi.NULL else path
     return RuntimeInfo(file, search.CLASSIC, version, evidence, source, alignment, first, (file,))
+
+
+def _settle_thread_count() -> None:
+    """Tells a runtime that was built with OpenMP how many threads there are: what it would find out itself.
+
+    It asks the system at each parallel launch, which takes longer than a small kernel, unless a variable of the
+    environment says it (TVM's ``runtime/threading_backend.cc``, MaxConcurrency: half of the processors on x86).
+    """
+    if not any(os.environ.get(name) for name in ("TVM_NUM_THREADS", "OMP_NUM_THREADS")):
+        import platform  # here, not above: it is slow to import
+
+        half = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+        os.environ["TVM_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // (2 if half else 1)))
 
 
 def _global(name: str) -> int:

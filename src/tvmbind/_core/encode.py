@@ -50,6 +50,12 @@ class Restore(NamedTuple):
     run: Callable[[], None]
 
 
+class Copied(NamedTuple):
+    """Kept of a numpy array that goes as a copy: which one, and why."""
+
+    value: Any
+    problem: str
+
 
 class Codec(NamedTuple):
     """How values of a type go: the code, the slot's struct format, and one of two ways to fill the slot."""

@@ -15,7 +15,7 @@ from ..errors import ZeroCopyError
 from ..library import known_runtime
 from . import decode, encode
 from .callback import Registration, make_function
-from .encode import Restore, Write, plan_for
+from .encode import Copied, Restore, Write, plan_for
 from .fork import FreshThread
 from .handle import ArrayHandle, Handle
 from .report import raise_error
@@ -159,13 +159,21 @@ def _call_with_extras(
     tensors: list[Any] = []
     keep: list[Any] = []
     slots: list[Any] = []
+    copied: list[tuple[int, Any]] = []
     for write, value in zip(writes, args):
+        kept = len(keep)
         try:
             slots.append(write(value, texts, tensors, keep))
+            if kept < len(keep) and type(keep[kept]) is Copied:
+                copied.append((len(slots) - 1, keep[kept]))
         except TypeError as error:
             if codes[len(slots)] != encode.TENSOR:
                 raise
             raise TypeError(f"argument {len(slots)}: {error}") from None
+    if copied:
+        from .tensor import warn
+
+        warn(*copied[0], len(copied))
     packet = pack(*slots)
     if texts:
         texts.append(b"")

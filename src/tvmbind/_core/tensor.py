@@ -18,7 +18,7 @@ from .._tvm import ffi
 from ..dtype import DataType
 from ..errors import PerformanceWarning
 from ..library import load_runtime
-from .encode import Restore
+from .encode import Copied, Restore
 
 _from_buffer = ffi.from_buffer
 _cast = ffi.cast
@@ -65,8 +65,19 @@ def explain(what: str, value: np.ndarray[Any, Any], problem: str) -> str:
     return f"{what} ({value.dtype}{list(value.shape)}) is {problem}{needs}: {ADVICE[problem]}"
 
 
-def warn(text: str) -> None:
-    """Warns of a copy, at the line outside of tvmbind that caused it; Python shows it once for each such line."""
+def warn(place: int, first: Copied, count: int) -> None:
+    """Warns of copies in a call, at the line outside of tvmbind that made it; Python shows it once for each such line.
+
+    Parameters
+    ----------
+    place : int
+        Of the first argument that is copied.
+    first : Copied
+    count : int
+        How many are.
+    """
+    others = f", and so {'is' if count == 2 else 'are'} {count - 1} more" if count > 1 else ""
+    text = f"{explain(f'argument {place}', first.value, first.problem)}. It is copied for the call{others}"
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tvmbind":
         level, frame = level + 1, frame.f_back
@@ -83,7 +94,7 @@ def write_array(value: np.ndarray[Any, Any], texts: list[bytes], tensors: list[A
         _descriptions[key] = description
     problem = problem_of(value)
     if problem:
-        warn(f"{explain('a numpy array', value, problem)}. It is copied for the call")
+        keep.append(Copied(value, problem))
     if not flags.c_contiguous or not value.dtype.isnative:
         value = copied(value, flags.writeable, keep)
     tensors.append(description)
