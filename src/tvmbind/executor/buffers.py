@@ -15,7 +15,7 @@ from ..interchange import from_dlpack
 from ..library import load_runtime
 from ..module import BenchmarkResult, Module, Pins
 from ..ndarray import NDArray
-from .inputs import TensorInfo, fitting
+from .inputs import TensorInfo, copied, target
 from .slots import Slot
 
 Self = TypeVar("Self", bound="BufferedExecutor")
@@ -91,7 +91,7 @@ class BufferedExecutor:
         """
         if key is not None and not params:
             slot = self._inputs_by_key.get(key) or self._input(key)
-            slot.put(slot.check(value), copy)
+            slot.put(slot.check(value, copy), copy)
             return
         if key is None and value is not None:
             raise TypeError("set_input got a value without an input's name")
@@ -99,7 +99,7 @@ class BufferedExecutor:
 
     def _set_inputs(self, given: list[tuple[Union[str, int], Any]], copy: Optional[bool] = None) -> None:
         slots = [self._inputs_by_key.get(key) or self._input(key) for key, _ in given]
-        values = [slot.check(value) for slot, (_, value) in zip(slots, given)]
+        values = [slot.check(value, copy) for slot, (_, value) in zip(slots, given)]
         for slot, value in zip(slots, values):
             slot.put(value, copy)
 
@@ -131,7 +131,7 @@ class BufferedExecutor:
             slot.unbind()
             self._copies.pop(index, None)
             return
-        value = _target(value, slot.info)
+        value = target(value, slot.info)
         bound = copy is not True and slot.bind(value)
         if not bound and copy is False:
             raise ZeroCopyError(f"output {key!r} cannot be computed there: {slot.why_not(value)}")
@@ -210,8 +210,8 @@ class BufferedExecutor:
         if inputs:
             self.set_input(**inputs)
         self._compute()
-        for index, target in self._copies.items():
-            _copied(self._output(index).array, target)
+        for index, where in self._copies.items():
+            copied(self._output(index).array, where)
 
     def _compute(self) -> None:
         self._run()
@@ -237,7 +237,7 @@ class BufferedExecutor:
             If there is no such output.
         """
         slot = self._outputs_by_key.get(index) or self._output(self._output_index(operator.index(index)))
-        return slot.shown() if out is None else _copied(slot.shown(), out)
+        return slot.shown() if out is None else copied(slot.shown(), out)
 
     def get_input(self, index: Union[int, str], out: Any = None) -> NDArray:
         """An input, by name or number: the memory that the next run reads, or a copy in `out`.
@@ -245,7 +245,7 @@ class BufferedExecutor:
         Writing to it is setting the input.
         """
         slot = self._inputs_by_key.get(index) or self._input(index)
-        return slot.shown() if out is None else _copied(slot.shown(), out)
+        return slot.shown() if out is None else copied(slot.shown(), out)
 
     def get_num_outputs(self) -> int:
         """How many outputs."""
@@ -299,28 +299,3 @@ class BufferedExecutor:
         except TVMNotImplementedError:
             takes = f"{self.get_num_inputs()} inputs"
         return f"<{name} {takes}>"
-
-
-def _copied(found: NDArray, out: Any) -> NDArray:
-    if isinstance(out, NDArray):
-        return out.copyfrom(found)
-    import numpy as np
-
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"expected an NDArray or a numpy array to copy to, got {type(out).__name__}")
-    view = found.numpy()
-    if out.shape != view.shape or out.dtype != view.dtype:
-        raise ValueError(f"cannot copy {found.dtype}{list(found.shape)} into {out.dtype}{list(out.shape)}")
-    out[...] = view
-    return out  # type: ignore[return-value]
-
-
-def _target(value: Any, info: TensorInfo) -> Any:
-    """Where an output may go, if it fits."""
-    import numpy as np
-
-    if not isinstance(value, (NDArray, np.ndarray)):
-        raise TypeError(f"expected an NDArray or a numpy array for an output, got {type(value).__name__}")
-    if not isinstance(value, NDArray) and not value.flags.writeable:
-        raise ValueError("the array for an output is read-only")
-    return fitting(value, info, "output")

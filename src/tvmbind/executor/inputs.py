@@ -33,13 +33,16 @@ class TensorInfo(NamedTuple):
         return f"{self.name}: {what}" if self.name else what
 
 
-def fitting(value: Any, info: TensorInfo, what: str = "input") -> Any:
+def fitting(value: Any, info: TensorInfo, what: str = "input", copy: Optional[bool] = None) -> Any:
     """The value, if it fits an input (or what it is called): an NDArray as it is, else a numpy array.
 
-    Python numbers and lists have no element type of their own and take the input's.
+    Python numbers and lists have no element type of their own and take the input's. If `copy` is False, only what has
+    memory of its own fits.
 
     Raises
     ------
+    ZeroCopyError
+        If `copy` is False, and there would be one already here.
     TypeError
         If the element type differs.
     ValueError
@@ -55,7 +58,9 @@ def fitting(value: Any, info: TensorInfo, what: str = "input") -> Any:
         if not isinstance(value, (np.ndarray, np.generic)):
             plain = isinstance(value, (list, tuple, int, float))
             if not plain and hasattr(value, "__dlpack__"):
-                return fitting(asarray(value), info, what)
+                return fitting(asarray(value, copy=False if copy is False else None), info, what)
+            if copy is False:
+                value = asarray(value, copy=False).numpy()
             value = np.asarray(value, info.dtype.numpy() if plain and info.dtype else None)
         dtype = _dtype_name(value)
     if info.dtype is not None and dtype != info.dtype:
@@ -75,3 +80,29 @@ def _dtype_name(value: Any) -> str:
         return DataType(value.dtype if value.dtype.isnative else value.dtype.newbyteorder("="))
     except TypeError:
         return str(value.dtype)
+
+
+def copied(found: NDArray, out: Any) -> NDArray:
+    """Copies an array to another, or to a numpy array, of the same shape and element type; returns that."""
+    if isinstance(out, NDArray):
+        return out.copyfrom(found)
+    import numpy as np
+
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"expected an NDArray or a numpy array to copy to, got {type(out).__name__}")
+    view = found.numpy()
+    if out.shape != view.shape or out.dtype != view.dtype:
+        raise ValueError(f"cannot copy {found.dtype}{list(found.shape)} into {out.dtype}{list(out.shape)}")
+    out[...] = view
+    return out  # type: ignore[return-value]
+
+
+def target(value: Any, info: TensorInfo) -> Any:
+    """Where an output may go, if it fits: an NDArray, or a numpy array that can be written to."""
+    import numpy as np
+
+    if not isinstance(value, (NDArray, np.ndarray)):
+        raise TypeError(f"expected an NDArray or a numpy array for an output, got {type(value).__name__}")
+    if not isinstance(value, NDArray) and not value.flags.writeable:
+        raise ValueError("the array for an output is read-only")
+    return fitting(value, info, "output")

@@ -38,9 +38,9 @@ class RelaxVirtualMachine(Machine):
 
     Notes
     -----
-    Arguments are NDArrays, numpy arrays (copied: the machine may keep them), numbers, tuples of ints (a shape), and
-    tuples of these. What a function returns is an NDArray, or a tuple. An NDArray that was an argument may be
-    returned as it is.
+    Arguments are NDArrays, numpy arrays (see `asarray` for which are copied), numbers, tuples of ints (a shape), and
+    tuples of these. What a function returns is an NDArray, or a tuple. An argument may be returned as it is, with
+    its memory.
     Not for several threads at a time: give each its own.
     """
 
@@ -124,7 +124,7 @@ class RelaxVirtualMachine(Machine):
             given = []
         else:
             given = self._arguments(name, args, named)
-        return as_tuples(self._function(name)(*given))
+        return self._deliver(name, as_tuples(self._function(name)(*given)))
 
     def invoke_closure(self, closure: Union[Object, PackedFunc], *args: Any) -> Any:
         """Calls a function that a function returned."""
@@ -167,9 +167,9 @@ class RelaxVirtualMachine(Machine):
         except TVMError:  # a kernel, which only the machine itself calls
             return True
 
-    def set_input(self, func_name: str, *args: Any, **named: Any) -> None:
-        """Sets a function's arguments for `invoke_stateful`. NDArrays are kept, anything else is copied."""
-        self._function("set_input")(func_name, *self._arguments(func_name, args, named))
+    def set_input(self, func_name: str, *args: Any, copy: Optional[bool] = None, **named: Any) -> None:
+        """Sets a function's arguments for `invoke_stateful`, which are kept; `copy` as `asarray` has it."""
+        self._function("set_input")(func_name, *self._arguments(func_name, args, named, copy))
 
     def invoke_stateful(self, func_name: str) -> None:
         """Runs a function on what `set_input` set.
@@ -181,6 +181,8 @@ class RelaxVirtualMachine(Machine):
         """
         self.get_function_arity(func_name)
         self._function("invoke_stateful")(func_name)
+        if self._targets.get(func_name):
+            self._deliver(func_name, self.get_outputs(func_name))
 
     def get_outputs(self, func_name: str) -> Any:
         """What the last `invoke_stateful` gave: an NDArray, or a tuple."""
@@ -224,18 +226,19 @@ class RelaxVirtualMachine(Machine):
 
         return json.loads(report) if isinstance(report, str) else report
 
-    def _argument(self, value: Any, info: TensorInfo) -> Any:
+    def _argument(self, value: Any, info: TensorInfo, copy: Optional[bool] = None) -> Any:
         if info.dtype is not None:
-            return tensor(value, info)
+            return tensor(value, info, copy)
         if value is None:
             # A machine takes it for an object, and dies.
             raise TVMTypeError(f"the argument {info.name!r} is None; expected an array or a tuple")
         if is_array(value):
-            return tensor(value) if hasattr(value, "__len__") or not hasattr(value, "item") else value.item()
+            plain = hasattr(value, "item") and not hasattr(value, "__len__")
+            return value.item() if plain else tensor(value, None, copy)
         if isinstance(value, (tuple, list)) and value and all(type(each) is int for each in value):
             return ShapeTuple(value)
         if isinstance(value, (tuple, list, Array)):
-            return Array([self._argument(each, TensorInfo(info.name, None, None)) for each in value])
+            return Array([self._argument(each, TensorInfo(info.name, None, None), copy) for each in value])
         if isinstance(value, (Object, PackedFunc, Module, str, bool, int, float)):
             return value
         raise TVMTypeError(f"the argument {info.name!r} cannot be a {type(value).__name__}")

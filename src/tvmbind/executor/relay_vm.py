@@ -33,8 +33,8 @@ class VirtualMachine(Machine):
 
     Notes
     -----
-    Arguments are NDArrays, numpy arrays (copied: the machine keeps them), numbers, and tuples of these. What a
-    function returns is an NDArray, or a tuple, or an `ADT`. An NDArray that was an argument may be returned as it is.
+    Arguments are NDArrays, numpy arrays (see `asarray` for which are copied), numbers, and tuples of these. What a
+    function returns is an NDArray, or a tuple, or an `ADT`. An argument may be returned as it is, with its memory.
     An executable does not know the extents of its arguments, and not all kernels check them: give what the model was
     compiled for.
     Not for several threads at a time: give each its own.
@@ -123,9 +123,9 @@ class VirtualMachine(Machine):
         self.set_input(name, *args, **named)
         return self.invoke(name)
 
-    def set_input(self, func_name: str, *args: Any, **named: Any) -> None:
-        """Sets a function's arguments. NDArrays are kept, anything else is copied."""
-        given = self._arguments(func_name, args, named)
+    def set_input(self, func_name: str, *args: Any, copy: Optional[bool] = None, **named: Any) -> None:
+        """Sets a function's arguments, which are kept until they are set again; `copy` as `asarray` has it."""
+        given = self._arguments(func_name, args, named, copy)
         self._function("set_input")(func_name, *given)
         self._set[func_name] = set(range(len(given)))
 
@@ -164,7 +164,7 @@ class VirtualMachine(Machine):
         missing = [info.name for i, info in enumerate(infos) if i not in self._set.get(func_name, ())]
         if missing:
             raise TVMValueError(f"{func_name} lacks its input {', '.join(missing)}: use set_input first")
-        return as_tuples(self._function("invoke")(func_name))
+        return self._deliver(func_name, as_tuples(self._function("invoke")(func_name)))
 
     def run(self, *args: Any, **named: Any) -> Any:
         """Runs ``main``."""
@@ -191,13 +191,13 @@ class VirtualMachine(Machine):
         self._result, self._has_result = None, False
         super().close()
 
-    def _argument(self, value: Any, info: TensorInfo) -> Any:
+    def _argument(self, value: Any, info: TensorInfo, copy: Optional[bool] = None) -> Any:
         if info.dtype is not None:
-            return tensor(value, info)
+            return tensor(value, info, copy)
         if isinstance(value, (tuple, list)):
-            return ADT(0, [self._argument(each, info) for each in value])
+            return ADT(0, [self._argument(each, info, copy) for each in value])
         if is_array(value) or isinstance(value, (bool, int, float)):
-            return tensor(_as_relay_has_it(value), info)
+            return tensor(_as_relay_has_it(value), info, copy)
         if isinstance(value, Object):
             return value
         raise TVMTypeError(f"the argument {info.name!r} is a {type(value).__name__}; expected an array or a tuple")

@@ -81,13 +81,13 @@ class Slot:
             self._view, self._dtype, self._shape = view, view.dtype, view.shape
         self._ndarray = np.ndarray
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Any, copy: Optional[bool]) -> Any:
         """The value, if it fits; what `fitting` makes of it, and raises."""
         if type(value) is self._ndarray and value.dtype is self._dtype and value.shape == self._shape:
             return value
         if self._ndarray is None and "numpy" in sys.modules:
             self._know_numpy()
-        return fitting(value, self.info)
+        return fitting(value, self.info, copy=copy)
 
     def put(self, value: Any, copy: Optional[bool]) -> None:
         """Sets a value that fits: binds its memory, or copies it, as numpy 2's `copy` says.

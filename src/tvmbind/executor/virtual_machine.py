@@ -1,7 +1,7 @@
 """What Relay's and Relax's virtual machines share: devices, arguments, results.
 
-A machine may keep an argument, or return it, so an array of numpy's is copied into an `NDArray` first: memory that
-is only lent for a call never reaches one. Nor does memory that a kernel cannot read: strided, or not aligned.
+A machine may keep an argument, or return it, so an array of numpy's becomes an `NDArray` first, of its own memory where
+a kernel can read that (see `asarray`), else of a copy: memory that is only lent for a call never reaches one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any, Optional, TypeVar, Union
 from ..borrowed import BorrowedNDArray
 from ..container import ADT, Array
 from ..device import Device, cpu
-from ..errors import TVMAttributeError, TVMError, TVMValueError
+from ..errors import TVMAttributeError, TVMError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
+from ..interchange import asarray
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, array, readable
-from .inputs import TensorInfo, fitting
+from .inputs import TensorInfo, copied, fitting, target
 
 Self = TypeVar("Self", bound="Machine")
 
@@ -55,6 +56,7 @@ class Machine:
         flat = (number for each in self.devices for number in (*each, ALLOCATORS[memory]))
         self.module[initializer](*flat)
         self._functions: dict[str, PackedFunc] = {}
+        self._targets: dict[str, tuple[Any, ...]] = {}
 
     def _made_by(self) -> str:
         return f"load_module of a library gives one of type {' or '.join(self._executables)}"
@@ -126,7 +128,9 @@ class Machine:
         """The tensors that a function gives, those in tuples one after the other; None if that cannot be told."""
         raise NotImplementedError
 
-    def _arguments(self, func_name: str, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+    def _arguments(
+        self, func_name: str, args: tuple[Any, ...], named: dict[str, Any], copy: Optional[bool] = None
+    ) -> list[Any]:
         """The arguments of a function, in order, each as the machine can keep it."""
         infos = self.inputs(func_name)
         names = [info.name for info in infos]
@@ -144,10 +148,53 @@ class Machine:
                 + (f" and {', '.join(named)}" if named else "")
                 + (f": {twice[0]} twice" if twice else "")
             )
-        return [self._argument(value, info) for value, info in zip(given, infos)]
+        return [self._argument(value, info, copy) for value, info in zip(given, infos)]
 
-    def _argument(self, value: Any, info: TensorInfo) -> Any:
+    def _argument(self, value: Any, info: TensorInfo, copy: Optional[bool] = None) -> Any:
         raise NotImplementedError
+
+    def set_output(self, func_name: str, *outputs: Any, copy: Optional[bool] = None) -> None:
+        """Says where a function's results go as well, from the next run on.
+
+        Parameters
+        ----------
+        func_name : str
+        *outputs : NDArray or writable numpy array, or None
+            For each tensor that the function gives, those in tuples one after the other; None for one that goes
+            nowhere else. None at all: no more.
+        copy : bool, optional
+            A machine makes its results itself, so they are copied there after each run.
+
+        Raises
+        ------
+        ZeroCopyError
+            If `copy` is False.
+        TypeError, ValueError
+            If one is no array that can be written to, or another in number, shape or element type than what the
+            function says that it gives. What it does not say is checked after the run.
+        """
+        self.get_function_arity(func_name)
+        if copy is False and outputs:
+            raise ZeroCopyError(f"{self._kind} makes its results itself: what it returns is no copy, take that")
+        infos = self.outputs(func_name)
+        if outputs and infos is not None and len(infos) != len(outputs):
+            raise ValueError(f"{func_name} gives {len(infos)} tensors, got {len(outputs)} to put them in")
+        for place, value in enumerate(outputs):
+            if value is not None:
+                target(value, infos[place] if infos else TensorInfo("", None, None))
+        self._targets[func_name] = outputs
+
+    def _deliver(self, func_name: str, result: Any) -> Any:
+        """Copies a result to where `set_output` said; returns it."""
+        targets = self._targets.get(func_name)
+        if targets:
+            found = tensors_of(result)
+            if len(found) != len(targets):
+                raise ValueError(f"{func_name} gave {len(found)} tensors, and set_output got {len(targets)}")
+            for value, where in zip(found, targets):
+                if where is not None:
+                    copied(value, where)
+        return result
 
     @property
     def closed(self) -> bool:
@@ -160,6 +207,7 @@ class Machine:
         for each in self._functions.values():
             each.close()
         self._functions.clear()
+        self._targets.clear()
 
     def __enter__(self: Self) -> Self:
         return self
@@ -190,20 +238,32 @@ def is_array(value: Any) -> bool:
     return isinstance(value, NDArray) or hasattr(value, "__array_interface__") or hasattr(value, "__array__")
 
 
-def tensor(value: Any, info: Optional[TensorInfo] = None) -> NDArray:
-    """An array that a machine can keep: the caller's own NDArray where kernels can read it, else a copy.
+def tensor(value: Any, info: Optional[TensorInfo] = None, copy: Optional[bool] = None) -> NDArray:
+    """An array that a machine can keep: the caller's memory where kernels can read it, else a copy.
+
+    Parameters
+    ----------
+    value : NDArray or array_like
+    info : TensorInfo, optional
+        What it has to fit.
+    copy : bool, optional
+        As `asarray` has it.
 
     Raises
     ------
     TypeError, ValueError
         If it does not fit what is known of the input.
+    ZeroCopyError
+        If `copy` is False, and one is needed.
     """
-    fit = value if info is None else fitting(value, info)
-    if not isinstance(fit, NDArray):
-        return array(fit)
-    if isinstance(fit, BorrowedNDArray):
-        return fit.copy()
-    return fit if readable(fit) else array(fit.numpy())
+    fit = value if info is None else fitting(value, info, copy=copy)
+    if not isinstance(fit, NDArray) or copy:
+        return asarray(fit, copy)
+    usable = not isinstance(fit, BorrowedNDArray) and readable(fit)
+    if not usable and copy is False:
+        why = "is lent to a callback and ends with it" if fit.is_view else "is not C-contiguous, or not aligned"
+        raise ZeroCopyError(f"the array for {info.name!r} {why}" if info else f"the array {why}")
+    return fit if usable else array(fit.numpy())
 
 
 def as_tuples(result: Any) -> Any:
