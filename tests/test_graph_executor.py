@@ -92,7 +92,7 @@ def test_every_way_to_set_an_input(digits, images):
 
 def test_input_is_copied(digits, images):
     image = images[0][3].copy()
-    digits.set_input("input", image)
+    digits.set_input("input", image, copy=True)
     image[:] = 0
     digits.run()
     np.testing.assert_allclose(digits.get_output(0).numpy()[0], images[2][3], atol=1e-5)

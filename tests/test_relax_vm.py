@@ -146,18 +146,53 @@ def test_several_devices(load):
 # -------------------------------------------------------------------------------- whose memory, and how long
 
 
-def test_arguments_are_copied(load):
-    machine = load("identity")
-    x = X.copy()
+def test_whose_memory_arguments_have(load):
+    for copy in (True, None, False):
+        machine, x = load("identity"), tvm.aligned_empty(X.shape)
+        x[:] = X
+        machine.set_input("main", x, copy=copy)
+        x[:] = -1
+        address, same = x.ctypes.data, copy is not True
+        del x
+        gc.collect()
+        machine.invoke_stateful("main")
+        found = machine.get_outputs("main")
+        assert (found.numpy().ctypes.data == address) is same
+        np.testing.assert_array_equal(found.numpy(), np.full_like(X, -1) if same else X)
+
+
+def test_a_misaligned_argument_is_copied(load, memory_at):
+    machine, x = load("identity"), memory_at(4, X.size).reshape(X.shape)
+    x[:] = X
     found = machine["main"](x)
-    machine.set_input("main", x)
+    x[:] = -1
+    np.testing.assert_array_equal(found.numpy(), X)
+    with pytest.raises(tvm.ZeroCopyError, match=r"not aligned to \d+ bytes: make its memory with tvmbind.aligned_empty"):
+        machine.set_input("main", x, copy=False)
+
+
+def test_results_go_where_they_are_wanted(load):
+    machine, out = load("identity"), np.zeros_like(X)
+    machine.set_output("main", out)
+    machine["main"](X)
+    np.testing.assert_array_equal(out, X)
+    machine.set_output("main")
+    machine.close()
+    machine = load("identity")
+    with pytest.raises(tvm.ZeroCopyError, match="makes its results itself"):
+        machine.set_output("main", out, copy=False)
+    with pytest.raises(ValueError, match="read-only"):
+        machine.set_output("main", np.broadcast_to(np.float32(0), X.shape))
+    with pytest.raises(TypeError, match="expected an NDArray or a numpy array"):
+        machine.set_output("main", X.tolist())
+
+
+def test_a_saved_function_has_arrays_of_its_own(load):
+    machine, x = load("identity"), tvm.aligned_empty(X.shape)
+    x[:] = X
     machine.save_function("main", "saved", x)
     x[:] = -1
-    del x
-    gc.collect()
-    machine.invoke_stateful("main")
-    for each in (found, machine.get_outputs("main"), machine["saved"]()):
-        np.testing.assert_array_equal(each.numpy(), X)
+    np.testing.assert_array_equal(machine["saved"]().numpy(), X)
 
 
 def test_an_array_of_tvm_s_is_not_copied(load):

@@ -141,15 +141,44 @@ def test_several_devices(load):
 # -------------------------------------------------------------------------------- whose memory, and how long
 
 
-def test_arguments_are_copied(load):
-    machine, x = load("identity"), X.copy()
+def test_whose_memory_arguments_have(load):
+    for copy in (True, None, False):
+        machine, x = load("identity"), tvm.aligned_empty(X.shape)
+        x[:] = X
+        machine.set_input("main", x, copy=copy)
+        x[:] = -1
+        address, same = x.ctypes.data, copy is not True
+        del x
+        gc.collect()
+        found = machine.invoke("main")
+        assert (found.numpy().ctypes.data == address) is same
+        np.testing.assert_array_equal(found.numpy(), np.full_like(X, -1) if same else X)
+
+
+def test_a_misaligned_argument_is_copied(load, memory_at):
+    machine, x = load("identity"), memory_at(4, X.size).reshape(X.shape)
+    x[:] = X
     found = machine.run(x)
-    machine.set_input("main", x)
     x[:] = -1
-    del x
-    gc.collect()
-    for each in (found, machine.invoke("main")):
-        np.testing.assert_array_equal(each.numpy(), X)
+    np.testing.assert_array_equal(found.numpy(), X)
+    with pytest.raises(tvm.ZeroCopyError, match=r"not aligned to \d+ bytes: make its memory with tvmbind.aligned_empty"):
+        machine.set_input("main", x, copy=False)
+
+
+def test_results_go_where_they_are_wanted(load):
+    machine, out = load("identity"), np.zeros_like(X)
+    machine.set_output("main", out)
+    machine.run(X)
+    np.testing.assert_array_equal(out, X)
+    machine.set_output("main")
+    machine.close()
+    machine = load("identity")
+    with pytest.raises(tvm.ZeroCopyError, match="makes its results itself"):
+        machine.set_output("main", out, copy=False)
+    with pytest.raises(ValueError, match="read-only"):
+        machine.set_output("main", np.broadcast_to(np.float32(0), X.shape))
+    with pytest.raises(TypeError, match="expected an NDArray or a numpy array"):
+        machine.set_output("main", X.tolist())
 
 
 def test_results_outlive_everything(load):

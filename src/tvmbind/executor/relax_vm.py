@@ -15,6 +15,7 @@ from ..errors import TVMAttributeError, TVMError, TVMNotImplementedError, TVMTyp
 from ..function import PackedFunc
 from ..library import load_runtime
 from ..module import Module
+from ..ndarray import NDArray, array
 from .inputs import TensorInfo
 from .relax_code import Signature, signatures
 from .virtual_machine import Machine, MachineFunction, as_tuples, is_array, tensor
@@ -143,7 +144,7 @@ class RelaxVirtualMachine(Machine):
         ----------
         func_name, saved_name : str
         *args, **named
-            The arguments.
+            The arguments: NDArrays are kept, other arrays copied.
         include_return : bool
             Whether the saved function returns the result; else None.
 
@@ -152,7 +153,8 @@ class RelaxVirtualMachine(Machine):
         ValueError
             If the model has a function of the new name.
         """
-        given = self._arguments(func_name, args, named)
+        self._arguments(func_name, args, named)  # whether they fit, before they are copied
+        given = self._arguments(func_name, tuple(map(_of_its_own, args)), {k: _of_its_own(v) for k, v in named.items()})
         if not isinstance(saved_name, str) or not saved_name:
             raise TypeError(f"expected the new function's name, got {saved_name!r}")
         if saved_name not in self._saved and self._has(saved_name):
@@ -242,6 +244,11 @@ class RelaxVirtualMachine(Machine):
         if isinstance(value, (Object, PackedFunc, Module, str, bool, int, float)):
             return value
         raise TVMTypeError(f"the argument {info.name!r} cannot be a {type(value).__name__}")
+
+
+def _of_its_own(value: Any) -> Any:
+    """An array of numpy's as a copy: what is kept for ever is not to change under it."""
+    return array(value) if is_array(value) and not isinstance(value, NDArray) else value
 
 
 __all__ = ["RelaxVirtualMachine"]
