@@ -1,8 +1,6 @@
 /* The module tvmbind._core._fast: what Python calls to set it up, and a few short cuts. Interface: _fast.pyi. */
 #include "fast.h"
 
-#include <string.h>
-
 const tvmb_functions *tvm;
 python_functions python;
 
@@ -17,7 +15,7 @@ static PyObject *setup(PyObject *module, PyObject *args) {
       {"call", &python.call}, {"decode", &python.decode}, {"give", &python.give},
       {"end_borrowing", &python.end_borrowing}, {"raise_error", &python.raise_error}, {"park", &python.park},
       {"find", &python.find}, {"bool_code", &python.bool_code}, {"numbers", &python.numbers},
-      {"waiting", &python.waiting}, {"parked", &python.parked},
+      {"waiting", &python.waiting}, {"parked", &python.parked}, {"numpy_type", &python.numpy_type},
   };
   (void)module;
   if (!PyArg_ParseTuple(args, "KO!", &address, &PyDict_Type, &given)) return NULL;
@@ -69,30 +67,12 @@ static PyObject *module_make_function(PyObject *module, PyObject *args) {
   return make_function(func, name);
 }
 
-/* find_global(class, name, keeps): a new object of the class; None if there is none, the name is none, or there
- * is no runtime yet. */
+/* find_global(class, name). */
 static PyObject *find_global(PyObject *module, PyObject *args) {
-  Py_ssize_t size;
+  PyObject *type, *name;
   (void)module;
-  if (PyTuple_Size(args) != 3) return PyErr_Format(PyExc_TypeError, "find_global takes three arguments");
-  PyObject *type = PyTuple_GetItem(args, 0), *name = PyTuple_GetItem(args, 1), *keeps = PyTuple_GetItem(args, 2);
-  if (!PyUnicode_Check(name)) Py_RETURN_NONE;
-  const char *text = PyUnicode_AsUTF8AndSize(name, &size);
-  if (text == NULL) return NULL;
-  if (size == 0 || strlen(text) != (size_t)size) Py_RETURN_NONE;
-  PyThreadState *state = PyEval_SaveThread();
-  int64_t handle = tvm->get_global(text);
-  PyEval_RestoreThread(state);
-  if (handle == 0 || handle == TVMB_MISSING) Py_RETURN_NONE;
-  if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
-  Function *found = (Function *)wrap((PyTypeObject *)type, handle, kTVMPackedFuncHandle);
-  if (found == NULL) return NULL;
-  PyObject *keep = PyDict_GetItem(keeps, name);
-  Py_INCREF(name);
-  Py_XINCREF(keep);
-  found->name = name;
-  found->keep = keep;
-  return (PyObject *)found;
+  if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &name)) return NULL;
+  return find_global_of((PyTypeObject *)type, name);
 }
 
 /* alloc_array(class, shape, code, bits, lanes, device_type, device_id). */
@@ -126,6 +106,10 @@ static PyMethodDef methods[] = {
     {"after_fork", module_after_fork, METH_NOARGS, NULL},
     {"make_function", module_make_function, METH_VARARGS, NULL},
     {"find_global", find_global, METH_VARARGS, NULL},
+    {"set_registry", set_registry, METH_O, NULL},
+    {"set_list_maker", set_list_maker, METH_VARARGS, NULL},
+    {"quicken", quicken, METH_VARARGS, NULL},
+    {"lend", lend, METH_O, NULL},
     {"alloc_array", alloc_array, METH_VARARGS, NULL},
     {"register_ndarray", register_ndarray, METH_VARARGS, NULL},
     {"adopt", adopt, METH_VARARGS, NULL},
@@ -141,6 +125,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__fast(void) {
   PyObject *module = PyModule_Create(&definition);
   if (module == NULL) return NULL;
-  if (make_handle_types(module) || make_function_type(module) || make_closure_type(module)) Py_CLEAR(module);
+  if (make_handle_types(module) || make_function_type(module) || make_closure_type(module) || make_lease_type(module))
+    Py_CLEAR(module);
   return module;
 }

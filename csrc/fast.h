@@ -35,6 +35,11 @@ typedef struct {
 enum { PyBUF_WRITABLE = 1, PyBUF_FORMAT = 4, PyBUF_ND = 8 };
 PyAPI_FUNC(int) PyObject_GetBuffer(PyObject *object, Py_buffer *view, int flags);
 PyAPI_FUNC(void) PyBuffer_Release(Py_buffer *view);
+PyAPI_FUNC(int) PyBuffer_FillInfo(Py_buffer *view, PyObject *object, void *memory, Py_ssize_t size, int readonly,
+                                  int flags);
+#endif
+#ifndef Py_bf_getbuffer
+#define Py_bf_getbuffer 1
 #endif
 
 typedef struct {
@@ -57,6 +62,7 @@ typedef struct {
   Handle base;
   PyObject *name;
   PyObject *keep;
+  int direct; /* a closure of Python's, and nothing else */
 } Function;
 
 /* A tensor with memory that is borrowed from numpy for the time of a call. */
@@ -69,6 +75,7 @@ typedef struct {
 typedef union {
   TVMByteArray bytes;
   Lent lent;
+  int64_t made; /* an Array, of a list */
 } Room;
 
 /* The functions of Python that do the rest: see setup() in fast.c. */
@@ -84,6 +91,7 @@ typedef struct {
   PyObject *numbers;       /* of errors that wait: an iterator, */
   PyObject *waiting;       /* a mapping from such a number */
   PyObject *parked;        /* to an object of this class, a named tuple: error, thread, message */
+  PyObject *numpy_type;    /* (code, bits, lanes): numpy's type; None where it has none */
 } python_functions;
 
 extern const tvmb_functions *tvm;
@@ -98,13 +106,17 @@ PyObject *make_type(PyObject *module, PyType_Spec *spec, PyObject *base, const c
 int handle_traverse(PyObject *self, visitproc visit, void *arg);
 void handle_dealloc(PyObject *self);
 void let_go(Handle *self);
+void release_handle(uint64_t handle, int code);
 int register_type(PyObject *type, int code);
 int code_of(PyTypeObject *type);
 PyObject *wrap(PyTypeObject *type, int64_t handle, int code);
 
 /* fast_value.c */
 int pack(PyObject *value, TVMValue *slot, int *code, Room *room);
+void release_room(PyObject *value, Room *room);
 PyObject *to_python(int code, int64_t bits);
+PyTypeObject *class_of(int code);
+PyObject *set_list_maker(PyObject *module, PyObject *args);
 int register_class(int code, PyObject *type);
 void register_device(PyObject *type);
 
@@ -112,11 +124,21 @@ void register_device(PyObject *type);
 int is_ndarray(PyObject *value);
 int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent);
 PyObject *register_ndarray(PyObject *module, PyObject *args);
+PyObject *adopt_ndarray(PyTypeObject *type, PyObject *value);
 PyObject *adopt(PyObject *module, PyObject *args);
+int make_lease_type(PyObject *module);
+PyObject *lend(PyObject *module, PyObject *array);
+PyObject *leased(PyObject *array, PyObject *unused);
 PyObject *export_capsule(PyObject *module, PyObject *args);
 PyObject *adopt_capsule(PyObject *module, PyObject *args);
 
+/* fast_quick.c */
+PyObject *find_global_of(PyTypeObject *type, PyObject *name);
+PyObject *set_registry(PyObject *module, PyObject *given);
+PyObject *quicken(PyObject *module, PyObject *args);
+
 /* fast_call.c */
+extern TVMB_THREAD int lock_is_held;
 int make_function_type(PyObject *module);
 void after_fork(void);
 PyObject *raise_code(int code, PyObject *function, PyObject *args);

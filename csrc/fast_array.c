@@ -87,12 +87,9 @@ static void release_view(void *resource) {
   PyGILState_Release(state);
 }
 
-/* adopt(class, array): an array of TVM's with the memory of numpy's; NotImplemented where that cannot be. */
-PyObject *adopt(PyObject *module, PyObject *args) {
-  PyObject *type, *value;
+/* An array of TVM's with the memory of numpy's; NotImplemented where that cannot be. */
+PyObject *adopt_ndarray(PyTypeObject *type, PyObject *value) {
   DLTensor tensor;
-  (void)module;
-  if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &value)) return NULL;
   Py_buffer *view = is_ndarray(value) ? PyMem_Malloc(sizeof(Py_buffer)) : NULL;
   if (view == NULL || borrow(value, view, &tensor)) {
     PyMem_Free(view);
@@ -100,10 +97,152 @@ PyObject *adopt(PyObject *module, PyObject *args) {
     return Py_NotImplemented;
   }
   int64_t handle = tvm->adopt(&tensor, release_view, view);
-  if (handle >= 0) return wrap((PyTypeObject *)type, handle, kTVMNDArrayHandle);
+  if (handle >= 0) return wrap(type, handle, kTVMNDArrayHandle);
   PyBuffer_Release(view);
   PyMem_Free(view);
   return raise_code((int)handle, Py_None, Py_None);
+}
+
+/* adopt(class, array) */
+PyObject *adopt(PyObject *module, PyObject *args) {
+  PyObject *type, *value;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &value)) return NULL;
+  return adopt_ndarray((PyTypeObject *)type, value);
+}
+
+/* ------------------------------------------------------------------------------------------- numpy's views of ours */
+
+/* Owns an array's handle on behalf of numpy's views of its memory: it is freed with the last of them. */
+typedef struct {
+  PyObject_HEAD
+  uint64_t handle;
+  char *data;
+  Py_ssize_t nbytes;
+} Lease;
+
+static PyObject *lease_type;
+
+static void lease_dealloc(PyObject *self) {
+  PyTypeObject *type = Py_TYPE(self);
+  release_handle(((Lease *)self)->handle, kTVMNDArrayHandle);
+  PyObject_Free(self);
+  Py_DECREF(type);
+}
+
+static int lease_buffer(PyObject *self, Py_buffer *view, int flags) {
+  return PyBuffer_FillInfo(view, self, ((Lease *)self)->data, ((Lease *)self)->nbytes, 0, flags);
+}
+
+static PyObject *lease_keep(PyObject *self, PyObject *memory) {
+  (void)self, (void)memory;
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef lease_methods[] = {
+    {"keep", lease_keep, METH_O, "Does nothing; holding this bound method is what keeps the lease."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot lease_slots[] = {
+    {Py_tp_methods, lease_methods},
+    {Py_tp_doc, "Owns an array's handle on behalf of the views of its memory."},
+    {Py_tp_dealloc, lease_dealloc},
+    {Py_bf_getbuffer, lease_buffer},
+    {0, NULL},
+};
+
+static PyType_Spec lease_spec = {"tvmbind._core._fast.Lease", sizeof(Lease), 0, Py_TPFLAGS_DEFAULT, lease_slots};
+
+int make_lease_type(PyObject *module) {
+  lease_type = make_type(module, &lease_spec, NULL, "Lease");
+  return lease_type ? 0 : -1;
+}
+
+/* numpy's type of an element; NULL with no error set where Python has to look. */
+static PyObject *numpy_type(DLDataType dtype) {
+  enum { SEEN = 16 };
+  static struct {
+    DLDataType dtype;
+    PyObject *type;
+  } seen[SEEN];
+  static int count = 0;
+  for (int i = 0; i < count; ++i)
+    if (memcmp(&seen[i].dtype, &dtype, sizeof(dtype)) == 0) return seen[i].type;
+  PyObject *type = PyObject_CallFunction(python.numpy_type, "iii", dtype.code, dtype.bits, dtype.lanes);
+  if (type == NULL || type == Py_None || count == SEEN) {
+    PyErr_Clear();
+    Py_XDECREF(type);
+    return NULL;
+  }
+  seen[count].dtype = dtype;
+  seen[count++].type = type;
+  return type;
+}
+
+/* What keeps an array's memory when the array is closed: its owner, a new lease where that is the array itself.
+ * Nothing of Python's runs between looking at the owner and changing it, so there are never two. */
+PyObject *leased(PyObject *self, PyObject *unused) {
+  Handle *array = (Handle *)self;
+  (void)unused;
+  Lease *lease = PyObject_New(Lease, (PyTypeObject *)lease_type);
+  if (lease == NULL) return NULL;
+  lease->handle = 0;
+  lease->data = NULL;
+  lease->nbytes = 0;
+  if (array->handle && (array->owner == NULL || array->owner == Py_None)) {
+    PyObject *none = array->owner;
+    lease->handle = array->handle;
+    array->owner = (PyObject *)lease; /* both hold it: the reference that was made here is the array's */
+    Py_INCREF(lease);
+    Py_XDECREF(none);
+    return (PyObject *)lease;
+  }
+  Py_DECREF(lease);
+  if (!array->handle) return PyErr_Format(PyExc_ValueError, "this array has been closed");
+  Py_INCREF(array->owner);
+  return array->owner;
+}
+
+/* lend(array): notes what numpy.ndarray makes a view of, (shape, type, memory), and returns it; None where Python has
+ * to do it: memory of a device, with strides, that is borrowed, of a type that numpy has not. */
+PyObject *lend(PyObject *module, PyObject *given) {
+  enum { DIMENSIONS = 8 };
+  ArrayHandle *array = (ArrayHandle *)given;
+  int64_t extents[DIMENSIONS];
+  PyObject *type = NULL;
+  (void)module;
+  if (!PyObject_TypeCheck(given, (PyTypeObject *)array_type)) Py_RETURN_NONE;
+  uint64_t handle = array->base.handle;
+  const DLTensor *tensor = (const DLTensor *)(uintptr_t)handle;
+  if (!handle || (array->base.owner && array->base.owner != Py_None) || tensor->device.device_type != 1 ||
+      tensor->dtype.lanes != 1 || tensor->ndim > DIMENSIONS || !tvm->contiguous(tensor))
+    Py_RETURN_NONE;
+  /* What is made below may run anything, and that may close the array: the tensor is looked at before only. */
+  Py_ssize_t nbytes = (tensor->dtype.bits + 7) / 8;
+  int ndim = tensor->ndim;
+  char *data = (char *)tensor->data + tensor->byte_offset;
+  for (int i = 0; i < ndim; ++i) nbytes *= (Py_ssize_t)(extents[i] = tensor->shape[i]);
+  if ((type = numpy_type(tensor->dtype)) == NULL) Py_RETURN_NONE;
+  PyObject *shape = PyTuple_New(ndim), *memory = NULL;
+  for (int i = 0; shape && i < ndim; ++i) PyTuple_SetItem(shape, i, PyLong_FromLongLong(extents[i]));
+  PyObject *lease = shape && array->base.handle == handle ? leased(given, NULL) : NULL;
+  if (lease && Py_TYPE(lease) == (PyTypeObject *)lease_type) {
+    ((Lease *)lease)->data = data;
+    ((Lease *)lease)->nbytes = nbytes;
+    memory = PyTuple_Pack(3, shape, type, lease);
+  }
+  Py_XDECREF(shape);
+  Py_XDECREF(lease);
+  if (memory == NULL) {
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+  }
+  PyObject *before = array->memory;
+  Py_INCREF(memory);
+  array->memory = memory;
+  Py_XDECREF(before);
+  return memory;
 }
 
 /* --------------------------------------------------------------------------------------------------- capsules */

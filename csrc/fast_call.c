@@ -5,6 +5,10 @@
 
 PyObject *function_type;
 
+/* Whether this thread is in a call of a function that is nothing but a closure of Python's: Python's lock is kept for
+ * it, since its callback comes at once, with nothing of anybody else's before it. */
+TVMB_THREAD int lock_is_held;
+
 /* A thread that was forked cannot run kernels: see _FreshThread in _core/fork.py. */
 static int forked = 0;
 static unsigned long stale_thread;
@@ -39,8 +43,7 @@ static PyObject *call_in_python(PyObject *self, PyObject *args, PyObject *kwargs
 }
 
 static void release(PyObject *args, Room *rooms, Py_ssize_t n) {
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (is_ndarray(PyTuple_GetItem(args, i))) PyBuffer_Release(&rooms[i].lent.view);
+  for (Py_ssize_t i = 0; i < n; ++i) release_room(PyTuple_GetItem(args, i), &rooms[i]);
 }
 
 /* Calls with these arguments if they all can go as they are; *done says whether. */
@@ -58,9 +61,16 @@ static PyObject *call_in_c(PyObject *self, PyObject *args, int *done) {
       release(args, rooms, i);
       return NULL;
     }
-  PyThreadState *state = PyEval_SaveThread();
-  int code = tvm->call(handle, values, codes, (int)n, &bits);
-  PyEval_RestoreThread(state);
+  int code;
+  if (((Function *)self)->direct) {
+    lock_is_held = 1;
+    code = tvm->call(handle, values, codes, (int)n, &bits);
+    lock_is_held = 0;
+  } else {
+    PyThreadState *state = PyEval_SaveThread();
+    code = tvm->call(handle, values, codes, (int)n, &bits);
+    PyEval_RestoreThread(state);
+  }
   PyObject *result = code < 0 ? raise_code(code, self, args) : to_python(code, bits);
   release(args, rooms, n);
   *done = 1;
@@ -83,10 +93,11 @@ static PyObject *function_in_place(PyObject *self, PyObject *args) {
 }
 
 static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"handle", "owner", "name", "keep", NULL};
+  static char *names[] = {"handle", "owner", "name", "keep", "direct", NULL};
   unsigned long long handle;
+  int direct = 0;
   PyObject *owner = NULL, *name = NULL, *keep = NULL;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|OOO", names, &handle, &owner, &name, &keep)) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|OOOp", names, &handle, &owner, &name, &keep, &direct)) return NULL;
   PyObject *made = PyType_GenericAlloc((PyTypeObject *)type, 0);
   if (made == NULL) return NULL;
   Py_XINCREF(owner);
@@ -96,6 +107,7 @@ static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *
   ((Handle *)made)->owner = owner;
   ((Function *)made)->name = name;
   ((Function *)made)->keep = keep;
+  ((Function *)made)->direct = direct;
   return made;
 }
 

@@ -142,6 +142,10 @@ static int on_call(TVMValue *values, int *codes, int n, TVMRetValueHandle ret, v
     tvm->set_error("RuntimeError: the Python interpreter is shutting down");
     return -1;
   }
+  if (lock_is_held) {
+    lock_is_held = 0; /* what the callable calls is another call */
+    return run(resource, values, codes, n, ret);
+  }
   PyGILState_STATE state = PyGILState_Ensure();
   int rc = run(resource, values, codes, n, ret);
   PyGILState_Release(state);

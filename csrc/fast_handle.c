@@ -60,19 +60,22 @@ PyObject *wrap(PyTypeObject *type, int64_t handle, int code) {
 }
 
 /* Freeing may run anything: a callable's finalizer, another library's deleter on another thread. */
+void release_handle(uint64_t handle, int code) {
+  PyObject *type, *value, *traceback;
+  if (!handle || tvm->is_closing()) return;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyThreadState *state = PyEval_SaveThread();
+  tvm->release((int64_t)handle, code);
+  PyEval_RestoreThread(state);
+  PyErr_Restore(type, value, traceback);
+}
+
 void let_go(Handle *self) {
   uint64_t handle = self->handle;
-  PyObject *owner = self->owner, *type, *value, *traceback;
+  PyObject *owner = self->owner;
   self->handle = 0;
   self->owner = NULL;
-  if (handle && (owner == NULL || owner == Py_None) && !tvm->is_closing()) {
-    int code = inherited_code(Py_TYPE(self));
-    PyErr_Fetch(&type, &value, &traceback);
-    PyThreadState *state = PyEval_SaveThread();
-    tvm->release((int64_t)handle, code);
-    PyEval_RestoreThread(state);
-    PyErr_Restore(type, value, traceback);
-  }
+  if (owner == NULL || owner == Py_None) release_handle(handle, inherited_code(Py_TYPE(self)));
   Py_XDECREF(owner);
 }
 
@@ -197,6 +200,22 @@ static PyGetSetDef handle_properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static PyObject *array_close(PyObject *self, PyObject *unused) {
+  PyObject *memory = ((ArrayHandle *)self)->memory;
+  (void)unused;
+  ((ArrayHandle *)self)->memory = NULL;
+  let_go((Handle *)self);
+  Py_XDECREF(memory);
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef array_methods[] = {
+    {"close", array_close, METH_NOARGS,
+     "Lets go of the array; its memory lives on while a view of it does. Twice does no harm."},
+    {"_leased", leased, METH_NOARGS, "What keeps the memory when the array is closed."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMemberDef handle_members[] = {
     {"_handle", T_ULONGLONG, offsetof(Handle, handle), 0, NULL},
     {"_owner", T_OBJECT, offsetof(Handle, owner), 0, NULL},
@@ -228,6 +247,7 @@ static PyType_Slot array_slots[] = {
     {Py_tp_dealloc, array_dealloc},
     {Py_tp_traverse, array_traverse},
     {Py_tp_clear, array_clear},
+    {Py_tp_methods, array_methods},
     {Py_tp_members, array_members},
     {0, NULL},
 };

@@ -6,6 +6,8 @@
 static PyTypeObject *classes[16]; /* by type code: what a handle becomes with nothing more than itself */
 static PyTypeObject *device_type;
 
+static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room);
+
 int register_class(int code, PyObject *type) {
   if (code < 0 || code >= (int)(sizeof(classes) / sizeof(classes[0]))) {
     PyErr_SetString(PyExc_ValueError, "no such type code");
@@ -15,6 +17,9 @@ int register_class(int code, PyObject *type) {
   classes[code] = (PyTypeObject *)type;
   return 0;
 }
+
+/* The class that a handle becomes; NULL where more than the handle is needed. */
+PyTypeObject *class_of(int code) { return classes[code]; }
 
 void register_device(PyObject *type) {
   Py_INCREF(type);
@@ -78,8 +83,48 @@ static int pack_device(PyObject *value, TVMValue *slot, int *code) {
   return 0;
 }
 
-/* Fills the slot of an argument, which borrows from the value; numpy's memory until the view in room is released,
- * which is for whoever gave the array. Not 0, with no error set: Python has to do it. */
+/* ---------------------------------------------------------------------------------------------------- sequences */
+
+static uintptr_t list_maker; /* the runtime's function that makes an Array of its arguments */
+
+/* set_list_maker(handle): for a runtime whose Array holds numbers as they are. */
+PyObject *set_list_maker(PyObject *module, PyObject *args) {
+  unsigned long long handle;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "K", &handle)) return NULL;
+  list_maker = (uintptr_t)handle;
+  Py_RETURN_NONE;
+}
+
+/* A short list or tuple of plain values as a new Array, which is let go of by release_room. */
+static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room) {
+  TVMValue values[FEW];
+  int codes[FEW];
+  Room rooms[FEW];
+  int is_list = PyList_Check(value);
+  Py_ssize_t n = is_list ? PyList_Size(value) : PyTuple_Size(value);
+  if (!list_maker || n > FEW) return -1;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject *item = is_list ? PyList_GetItem(value, i) : PyTuple_GetItem(value, i);
+    if (is_ndarray(item) || PyList_Check(item) || PyTuple_Check(item) || pack(item, &values[i], &codes[i], &rooms[i]) ||
+        codes[i] == kTVMDLTensorHandle)
+      return -1;
+  }
+  *code = tvm->call(list_maker, values, codes, (int)n, &slot->v_int64);
+  if (*code != kTVMObjectHandle) return -1; /* Python does it again, and says why it cannot be done */
+  room->made = slot->v_int64;
+  return 0;
+}
+
+void release_room(PyObject *value, Room *room) {
+  if (is_ndarray(value))
+    PyBuffer_Release(&room->lent.view);
+  else if (Py_TYPE(value) == &PyList_Type || Py_TYPE(value) == &PyTuple_Type)
+    tvm->release(room->made, kTVMObjectHandle);
+}
+
+/* Fills the slot of an argument, which borrows from the value; what it needs beside that is let go of by release_room,
+ * after the call. Not 0, with no error set: Python has to do it. */
 int pack(PyObject *value, TVMValue *slot, int *code, Room *room) {
   PyTypeObject *type = Py_TYPE(value);
   if (type == &PyLong_Type) {
@@ -107,6 +152,7 @@ int pack(PyObject *value, TVMValue *slot, int *code, Room *room) {
   if (type == device_type) return pack_device(value, slot, code);
   if (is_ndarray(value)) return pack_ndarray(value, slot, code, &room->lent);
   if (type == &PyBytes_Type) return pack_bytes(value, slot, code, &room->bytes);
+  if (type == &PyList_Type || type == &PyTuple_Type) return pack_sequence(value, slot, code, room);
   return -1;
 }
 

@@ -328,7 +328,13 @@ def _equal(one: Sequence[Any], other: object) -> bool:
     return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other))
 
 
+_list_maker: list[PackedFunc] = []
+
+
 def _from_sequence(value: Sequence[Any]) -> Array:
+    if not _list_maker and load_runtime().abi != "classic":
+        _list_maker.append(get_global_func("ffi.Array"))
+        _core.set_list_maker(_list_maker[0])
     return Array(value)
 
 

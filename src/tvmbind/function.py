@@ -98,17 +98,20 @@ def get_global_func(name: str, allow_missing: bool = False) -> Optional[PackedFu
     TVMAttributeError
         If there is no such function; also an ``AttributeError``.
     """
-    found = find_global(PackedFunc, name, _registered)
+    found = find_global(PackedFunc, name)
     if found is None:
         _name_bytes(name)
         # Most often there is a runtime and it has the name: only now is it asked which one it is.
         modern_name = MODERN_NAMES.get(name, name) if load_runtime().minor == MODERN else name
-        found = find_global(PackedFunc, name, _registered) or find_global(PackedFunc, modern_name, _registered)
+        found = find_global(PackedFunc, name) or find_global(PackedFunc, modern_name)
     if found is not None:
         return found  # type: ignore[no-any-return]
     if allow_missing:
         return None
     raise TVMAttributeError(f"there is no global function {name!r}{_alike(name)}")
+
+
+get_global_func = _core.quicken(get_global_func, "(name, allow_missing=False)")
 
 
 def list_global_func_names() -> list[str]:
@@ -253,7 +256,8 @@ def convert(value: Any) -> Any:
 
 def _from_callable(func: Callable[..., Any]) -> PackedFunc:
     handle, _ = _core.make_function(func)
-    return PackedFunc._from_handle(handle, name=getattr(func, "__qualname__", ""))  # type: ignore[no-any-return]
+    name = getattr(func, "__qualname__", "")
+    return PackedFunc._from_handle(handle, name=name, direct=True)  # type: ignore[no-any-return]
 
 
 def _name_bytes(name: str) -> bytes:

@@ -56,6 +56,9 @@ def from_dlpack(x: Any) -> NDArray:
     raise ZeroCopyError(f"{problem}; array(x) copies it")
 
 
+from_dlpack = _core.quicken(from_dlpack, "(x)")
+
+
 def asarray(x: Any, copy: Optional[bool] = None) -> NDArray:
     """The values as an array of TVM's.
 
@@ -93,6 +96,9 @@ def asarray(x: Any, copy: Optional[bool] = None) -> NDArray:
     if copy is False:
         raise ZeroCopyError(f"a {type(x).__name__} has no memory that TVM could use: make a numpy array of it")
     return array(x)
+
+
+asarray = _core.quicken(asarray, "(x, copy=None)")
 
 
 def aligned_empty(shape: Union[int, Sequence[int]], dtype: Any = "float32") -> np.ndarray[Any, Any]:

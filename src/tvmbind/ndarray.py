@@ -5,14 +5,12 @@ Source: TVM's ``runtime/ndarray.h``, dlpack.h.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _core
-from ._core import ArrayHandle, check
+from ._core import ArrayHandle, check, lend
 from ._core.capsule import AVAILABLE
 from ._tvm import ffi, lib
 from .device import Device, cpu
@@ -30,30 +28,6 @@ HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the processor
 _LARGEST = 2**62
 _IS_COPIED, _PADDED = 2, 4  # flags of DLPack's: IS_COPIED, IS_SUBBYTE_TYPE_PADDED
 _CPU = cpu(0)
-_changing_owner = threading.RLock()
-
-
-def _after_fork() -> None:
-    global _changing_owner
-    _changing_owner = threading.RLock()  # another thread may have held it, and there is none in the child
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-class _Lease:
-    """Owns an array's handle on behalf of the views of its memory: it is freed with the last of them."""
-
-    __slots__ = ("_handle",)
-
-    _handle: int
-
-    def keep(self, memory: Any) -> None:
-        """Does nothing; holding this bound method is what keeps the lease."""
-
-    def __del__(self, _free: Any = lib.tvmb_free_array) -> None:
-        _free(getattr(self, "_handle", 0))
 
 
 class NDArray(ArrayHandle):
@@ -156,7 +130,7 @@ class NDArray(ArrayHandle):
         """
         import numpy as np
 
-        known = self._memory
+        known = self._memory or lend(self)
         if known is not None:
             return np.ndarray(*known)
         dtype = self.dtype.numpy()
@@ -171,24 +145,6 @@ class NDArray(ArrayHandle):
             return self._strided(memory, dtype)
         self._memory = known = (self.shape, dtype, ffi.buffer(memory, self.nbytes))
         return np.ndarray(*known)
-
-    def _leased(self) -> Any:
-        # Two threads that each made a lease would free the array twice.
-        with _changing_owner:
-            if self._owner is None:
-                handle, lease = self._open_handle(), _Lease()
-                # Nothing between these two can be interrupted by a signal's handler: never two owners.
-                self._owner = lease
-                lease._handle = handle
-            return self._owner
-
-    def close(self) -> None:
-        """Lets go of the array; its memory lives on while a view of it does."""
-        with _changing_owner:
-            handle, owner = self._handle, self._owner
-            self._handle, self._owner, self._memory = 0, None, None
-        if handle and owner is None:
-            self._free(handle)
 
     def _strided(self, memory: Any, dtype: Any) -> np.ndarray[Any, Any]:
         import numpy as np

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import decode, encode
-from .callback import set_array_maker, set_registry
+from . import callback, decode, encode
+from .callback import set_array_maker
 from .capsule import adopt_foreign, adopt_memory
 from .carry import claim
 from .decode import register, register_object
@@ -36,7 +36,8 @@ NAME = _choose()
 
 if TYPE_CHECKING or NAME == "pure":
     from .capsule import adopt, adopt_capsule, export_capsule
-    from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function
+    from .handle import lend
+    from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function, quicken
 else:
     from .fast import (
         ArrayHandle,
@@ -48,10 +49,25 @@ else:
         alloc_array,
         export_capsule,
         find_global,
+        lend,
         make_function,
+        quicken,
     )  # fmt: skip
 if TYPE_CHECKING or NAME == "fast":
     from . import _fast
+
+
+def set_registry(registry: dict[str, Any]) -> None:
+    """Declares where the registrations of Python's global functions are, by name."""
+    callback.set_registry(registry)
+    if NAME == "fast":
+        _fast.set_registry(registry)
+
+
+def set_list_maker(function: Handle) -> None:
+    """Declares the runtime's function that makes an Array of its arguments, where that holds numbers as they are."""
+    if NAME == "fast":
+        _fast.set_list_maker(function._open_handle())
 
 
 def problem_of(value: Any) -> str:
@@ -93,8 +109,10 @@ __all__ = [
     "export_capsule",
     "find_global",
     "last_error_text",
+    "lend",
     "make_function",
     "problem_of",
+    "quicken",
     "raise_error",
     "register",
     "register_class",
@@ -102,5 +120,6 @@ __all__ = [
     "register_conversion",
     "register_object",
     "set_array_maker",
+    "set_list_maker",
     "set_registry",
 ]

@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 from .._tvm import lib
 from ..device import Device
+from ..dtype import DataType
 from ..library import known_runtime
 from . import _fast, callback, carry, decode, encode, pure, report
 from ._fast import (
@@ -17,12 +18,14 @@ from ._fast import (
     alloc_array,
     export_capsule,
     find_global,
+    lend,
     make_function,
+    quicken,
 )  # fmt: skip
 
 __all__ = [
     "ArrayHandle", "Function", "Handle", "Registration", "adopt", "adopt_capsule", "alloc_array", "export_capsule",
-    "find_global", "make_function",
+    "find_global", "lend", "make_function", "quicken",
 ]  # fmt: skip
 
 
@@ -52,6 +55,14 @@ class Registration:
         self._closure.forget()
 
 
+def _numpy_type(code: int, bits: int, lanes: int) -> Any:
+    """numpy's type of an element; None if it has none."""
+    try:
+        return DataType.from_code(code, bits, lanes).numpy()
+    except TypeError:
+        return None
+
+
 def _bool_code() -> int:
     return encode.plan_for((bool,))[1][0]
 
@@ -70,6 +81,7 @@ _fast.setup(
         "parked": carry._Parked,
         "find": callback.find,
         "bool_code": _bool_code,
+        "numpy_type": _numpy_type,
     },
 )
 _fast.register_device(Device)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any, Callable, Optional, TypeVar
+
+from .._tvm import lib
 
 Self = TypeVar("Self", bound="Handle")
 
@@ -71,6 +75,32 @@ class Handle:
         self.__copy__()
 
 
+_changing_owner = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _changing_owner
+    _changing_owner = threading.RLock()  # another thread may have held it, and there is none in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Lease:
+    """Owns an array's handle on behalf of the views of its memory: it is freed with the last of them."""
+
+    __slots__ = ("_handle",)
+
+    _handle: int
+
+    def keep(self, memory: Any) -> None:
+        """Does nothing; holding this bound method is what keeps the lease."""
+
+    def __del__(self, _free: Any = lib.tvmb_free_array) -> None:
+        _free(getattr(self, "_handle", 0))
+
+
 class ArrayHandle(Handle):
     """A `Handle` with room for what is known of an array; all of it is None until it is asked for."""
 
@@ -88,6 +118,29 @@ class ArrayHandle(Handle):
         self._owner = owner
         self._tensor = self._memory = self._shape = self._dtype = None  # type: ignore[attr-defined]
         return self
+
+    def _leased(self) -> Any:
+        # Two threads that each made a lease would free the array twice.
+        with _changing_owner:
+            if self._owner is None:
+                handle, lease = self._open_handle(), Lease()
+                # Nothing between these two can be interrupted by a signal's handler: never two owners.
+                self._owner = lease
+                lease._handle = handle
+            return self._owner
+
+    def close(self) -> None:
+        """Lets go of the array; its memory lives on while a view of it does."""
+        with _changing_owner:
+            handle, owner = self._handle, self._owner
+            self._handle, self._owner, self._memory = 0, None, None
+        if handle and owner is None:
+            self._free(handle)
+
+
+def lend(array: ArrayHandle) -> Any:
+    """What ``numpy.ndarray`` makes a view of an array of; None: here ndarray.py does it."""
+    return None
 
 
 def is_handle(value: Any) -> bool:

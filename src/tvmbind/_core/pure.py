@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from .._tvm import ffi, lib
 from ..errors import ZeroCopyError
 from ..library import known_runtime
-from . import decode, encode
+from . import callback, decode, encode
 from .callback import Registration, make_function
 from .encode import Copied, Restore, Write, plan_for
 from .fork import FreshThread
@@ -21,6 +21,8 @@ from .handle import ArrayHandle, Handle
 from .report import raise_error
 
 __all__ = ["ArrayHandle", "Function", "Handle", "Registration", "alloc_array", "find_global", "make_function"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _call = lib.tvmb_call
 _call_ints = lib.tvmb_call_ints
@@ -45,7 +47,9 @@ class Function(Handle):
     _free = lib.tvmb_free_function
 
     @classmethod
-    def _from_handle(cls, handle: int, owner: Optional[object] = None, name: str = "", keep: Any = None) -> Any:
+    def _from_handle(
+        cls, handle: int, owner: Optional[object] = None, name: str = "", keep: Any = None, direct: bool = False
+    ) -> Any:
         self = cls.__new__(cls)
         self._handle = handle
         self._owner = owner
@@ -183,7 +187,7 @@ def _call_with_extras(
     return code
 
 
-def find_global(kind: type[Any], name: str, keeps: dict[str, Any]) -> Any:
+def find_global(kind: type[Any], name: str) -> Any:
     """A global function, as an object of this class; None if there is none, or no runtime yet."""
     if not isinstance(name, str) or not name or "\0" in name:
         return None
@@ -192,7 +196,12 @@ def find_global(kind: type[Any], name: str, keeps: dict[str, Any]) -> Any:
         return None
     if handle < 0:
         raise_error(handle)
-    return kind._from_handle(handle, None, name, keeps.get(name))
+    return kind._from_handle(handle, None, name, callback._registry.get(name))
+
+
+def quicken(function: F, signature: str) -> F:
+    """The function itself: the fast core has some of them in C."""
+    return function
 
 
 def alloc_array(kind: type[ArrayHandle], shape: tuple[int, ...], *numbers: int) -> Any:

@@ -1,0 +1,106 @@
+/* Functions of tvmbind's that are called so often that Python's own call costs too much: the usual case in C, the rest
+ * by the Python function of the same name, which has the documentation. */
+#include "fast.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static PyObject *registry; /* name to Registration, of Python's global functions */
+
+/* A global function as an object of this class; None if there is none, the name is none, or there is no runtime yet.
+ * Python's lock is kept: a look-up takes less time than letting it go, and waits for nobody who wants it. */
+PyObject *find_global_of(PyTypeObject *type, PyObject *name) {
+  Py_ssize_t size;
+  if (!PyUnicode_Check(name)) Py_RETURN_NONE;
+  const char *text = PyUnicode_AsUTF8AndSize(name, &size);
+  if (text == NULL) return NULL;
+  if (size == 0 || strlen(text) != (size_t)size) Py_RETURN_NONE;
+  int64_t handle = tvm->get_global(text);
+  if (handle == 0 || handle == TVMB_MISSING) Py_RETURN_NONE;
+  if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
+  Function *found = (Function *)wrap(type, handle, kTVMPackedFuncHandle);
+  if (found == NULL) return NULL;
+  PyObject *keep = registry ? PyDict_GetItem(registry, name) : NULL;
+  Py_INCREF(name);
+  Py_XINCREF(keep);
+  found->name = name;
+  found->keep = keep;
+  return (PyObject *)found;
+}
+
+PyObject *set_registry(PyObject *module, PyObject *given) {
+  (void)module;
+  if (!PyDict_Check(given)) return PyErr_Format(PyExc_TypeError, "the registry is a dict");
+  Py_INCREF(given);
+  registry = given;
+  Py_RETURN_NONE;
+}
+
+/* -------------------------------------------------------------------------------------------------- the functions */
+
+/* The only argument of a call, or NULL. */
+static PyObject *only(PyObject *args, PyObject *kwargs) {
+  return kwargs == NULL && PyTuple_Size(args) == 1 ? PyTuple_GetItem(args, 0) : NULL;
+}
+
+static PyObject *get_global_func(PyObject *function, PyObject *args, PyObject *kwargs) {
+  PyObject *name = only(args, kwargs), *found = NULL;
+  PyTypeObject *type = class_of(kTVMPackedFuncHandle);
+  if (name && type) {
+    if ((found = find_global_of(type, name)) == NULL || found != Py_None) return found;
+    Py_DECREF(found);
+  }
+  return PyObject_Call(function, args, kwargs);
+}
+
+static PyObject *array_of(PyObject *function, PyObject *args, PyObject *kwargs) {
+  PyObject *value = only(args, kwargs);
+  PyTypeObject *type = class_of(kTVMNDArrayHandle);
+  if (value && type && is_ndarray(value)) {
+    PyObject *made = adopt_ndarray(type, value);
+    if (made != Py_NotImplemented) return made;
+    Py_DECREF(made);
+  }
+  return PyObject_Call(function, args, kwargs);
+}
+
+/* quicken(function, signature): a built-in function that does what the Python function does. */
+PyObject *quicken(PyObject *module, PyObject *args) {
+  static const struct {
+    const char *name;
+    PyCFunctionWithKeywords function;
+  } known[] = {{"get_global_func", get_global_func}, {"from_dlpack", array_of}, {"asarray", array_of}};
+  PyObject *function, *name = NULL, *doc = NULL, *made = NULL, *home = NULL;
+  const char *signature, *title = NULL, *text = NULL;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "Os", &function, &signature)) return NULL;
+  if ((name = PyObject_GetAttrString(function, "__name__")) != NULL) title = PyUnicode_AsUTF8AndSize(name, NULL);
+  if (title && (doc = PyObject_GetAttrString(function, "__doc__")) != NULL)
+    text = PyUnicode_Check(doc) ? PyUnicode_AsUTF8AndSize(doc, NULL) : "";
+  if (text && (home = PyObject_GetAttrString(function, "__module__")) != NULL) {
+    /* A method definition lives as long as the process does. */
+    PyMethodDef *definition = calloc(1, sizeof(PyMethodDef));
+    size_t size = strlen(title) + strlen(signature) + strlen(text) + 8;
+    char *name_copy = malloc(strlen(title) + 1), *doc_copy = malloc(size);
+    if (definition && name_copy && doc_copy) {
+      strcpy(name_copy, title);
+      snprintf(doc_copy, size, "%s%s\n--\n\n%s", title, signature, text);
+      definition->ml_name = name_copy;
+      definition->ml_doc = doc_copy;
+      definition->ml_flags = METH_VARARGS | METH_KEYWORDS;
+      for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); ++i)
+        if (strcmp(known[i].name, title) == 0) definition->ml_meth = (PyCFunction)(void (*)(void))known[i].function;
+      if (definition->ml_meth)
+        made = PyCFunction_NewEx(definition, function, home);
+      else
+        PyErr_Format(PyExc_ValueError, "there is no quick %s", title);
+    } else {
+      PyErr_NoMemory();
+    }
+  }
+  Py_XDECREF(name);
+  Py_XDECREF(doc);
+  Py_XDECREF(home);
+  return made;
+}
