@@ -313,19 +313,20 @@ def test_signal_handlers_that_raise_anywhere():
         class Alarm(Exception): pass
         armed = False
         def handler(*_):
-            global armed
-            if armed:
-                armed = False  # once: what handles it is not to be interrupted in its turn
-                raise Alarm
+            if armed: raise Alarm
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
         f = tvm.convert(lambda x, y: [str(x), y])
         raised, stop = 0, time.monotonic() + 2
         while time.monotonic() < stop:
             try:
-                armed = True
-                while True: f(1, "text"); f(tvm.empty((2,)), None)
+                try:
+                    armed = True
+                    while True: f(1, "text"); f(tvm.empty((2,)), None)
+                finally:
+                    armed = False  # what handles it is not to be interrupted in its turn
             except Alarm:
+                armed = False
                 raised += 1
         signal.setitimer(signal.ITIMER_REAL, 0)
         print(raised > 20, list(f(1, "x")))
