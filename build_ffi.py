@@ -17,7 +17,8 @@ HEADERS = ("dlpack.h", "c_runtime_api.h", "tvmbind.h")
 SOURCES = tuple(
     f"csrc/{name}.c"
     for name in (
-        "loader", "handle", "call", "dlpack", "capsule", "modern", "modern_value", "modern_registry", "modern_array",
+        "loader", "handle", "call", "dlpack", "capsule", "old", "modern", "modern_value", "modern_registry",
+        "modern_array",
     )
 )  # fmt: skip
 FUNCTION = re.compile(r"^(?P<returns>[\w ]+?[ *]+)(?P<name>TVM\w+)\((?P<arguments>[^;]*)\);", re.MULTILINE)
@@ -52,6 +53,11 @@ int tvmb_bind_classic(void *library) {
   int found = 0;
   for (const slot *s = tvm_slots; s->name; ++s) found += (*s->function = tvmb_symbol(library, s->name)) != NULL;
   return found;
+}
+
+void tvmb_adapt_classic(int which) {
+  for (const slot *s = tvm_slots; s->name; ++s)
+    if (*s->function) *s->function = tvmb_old_function(s->name, *s->function, which);
 }
 
 int tvmb_bind_modern(void *library) {

@@ -6,7 +6,8 @@
  * a missing one returns TVMB_MISSING and its name.
  *
  * Two functions changed their arguments but not their name: TVMCbArgToReturn (int by value up to 0.6)
- * and TVMDeviceCopyDataFromTo (nine arguments in 0.7). Declared here as 0.8 and later have them.
+ * and TVMDeviceCopyDataFromTo (nine arguments in 0.7). Declared here as 0.8 and later have them; csrc/old.c
+ * stands before those of older runtimes.
  */
 typedef enum {
   kTVMArgInt = 0,

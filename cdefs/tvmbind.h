@@ -16,6 +16,9 @@ enum {
 /* Codes of ours in a packet, beside TVMArgTypeCode (see csrc/call.c). */
 enum { TVMB_TENSOR = 64 };
 
+/* What tvmb_adapt_classic is to make up for, each a fact of src/tvmbind/facts.py that does not hold. */
+enum { TVMB_CODE_BY_VALUE = 1, TVMB_OTHER_COPY = 2, TVMB_BAD_ALLOC_ENDS = 4 };
+
 /* How a host buffer looks to a packed function; its shape follows, an int64_t each. */
 typedef struct {
   int64_t nbytes;
@@ -27,11 +30,13 @@ typedef struct {
 
 /* loader.c: opening a runtime; filling the table, from a classic runtime or from libtvm_ffi (csrc/modern.c). */
 void *tvmb_open(const char *path, int global, int now);
+void tvmb_close(void *library);
 int tvmb_promote(const char *path);
 const char *tvmb_open_error(void);
 const char *tvmb_loaded_path(const char *symbol);
 void *tvmb_symbol(void *library, const char *name);
 int tvmb_bind_classic(void *library);
+void tvmb_adapt_classic(int which);
 int tvmb_bind_modern(void *library);
 void tvmb_modern_version(unsigned *numbers);
 void tvmb_modern_context(void *library);
@@ -39,12 +44,18 @@ int tvmb_modern_imports(uintptr_t module, uintptr_t *array);
 int tvmb_has(const char *name);
 const char *tvmb_missing_name(void);
 
+/* old.c: whether there is memory of that size; what serves as a compiled function of a library, given the
+ * runtime's own function of it, which is taken over. */
+int tvmb_has_memory(uint64_t nbytes);
+int tvmb_compiled_function(const char *file, const char *name, TVMFunctionHandle theirs, TVMFunctionHandle *out);
+
 /* call.c: packed functions, both ways. */
 int tvmb_call(uintptr_t func, const char *codes, int num_args, const char *packet, char **buffers, int64_t *ret);
 int tvmb_call_ints(uintptr_t func, int num_args, const int64_t *args, int64_t *ret);
 int tvmb_call_str(uintptr_t func, const char *text, int64_t *ret);
 int tvmb_return(uintptr_t ret, const char *codes, const char *packet);
 int tvmb_return_int(uintptr_t ret, int64_t value);
+void tvmb_note_worker(void);
 int tvmb_make_function(intptr_t id, TVMFunctionHandle *out);
 double tvmb_as_double(int64_t bits);
 /* A new reference as an address; 0: there is none; negative: a return code. So does the next. */

@@ -16,6 +16,12 @@ enum { SMALL = 12 };
 
 /* Python exceptions raised in callbacks on this thread that no failing call has delivered yet. */
 static TVMB_THREAD int raised = 0;
+/* Those raised, ever, on threads that Python did not start: workers of a thread pool. */
+static int raised_by_workers = 0;
+
+void tvmb_note_worker(void) { __atomic_add_fetch(&raised_by_workers, 1, __ATOMIC_SEQ_CST); }
+
+static int workers(void) { return __atomic_load_n(&raised_by_workers, __ATOMIC_SEQ_CST); }
 
 typedef struct {
   DLTensor tensor;
@@ -109,14 +115,15 @@ static void copy_back(arguments *from) {
 }
 
 /* Calls, and returns the type code of the result, or a negative return code. An exception that a callback
- * raised on this thread is delivered by the error; where the runtime lost it (a parallel launch with one
- * worker ignores its body's return code), TVMB_SWALLOWED tells. */
+ * raised is delivered by the error; where the runtime lost it, TVMB_SWALLOWED tells: a parallel launch with
+ * one worker ignores its body's return code, one of OpenMP's does always, and tvm-ffi's pool now and then. A
+ * worker does not say for whom it works: of calls that run at once, the first to end gets its exception. */
 int tvmb_call_values(uintptr_t func, TVMValue *values, int *codes, int n, int64_t *ret) {
   TVMValue value;
-  int code = kTVMNullptr, before = raised;
+  int code = kTVMNullptr, before = raised, elsewhere = workers();
   value.v_int64 = 0;
   int rc = TVMFuncCall((TVMFunctionHandle)func, values, codes, n, &value, &code);
-  int swallowed = raised > before;
+  int swallowed = raised > before || elsewhere != workers();
   raised = before;
   if (rc) return rc;
   *ret = value.v_int64;

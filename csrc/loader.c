@@ -20,6 +20,8 @@ void *tvmb_open(const char *path, int global, int now) {
   return library;
 }
 
+void tvmb_close(void *library) { dlclose(library); }
+
 /* Makes the symbols of a library that is already open visible to libraries opened later. */
 int tvmb_promote(const char *path) {
 #ifdef RTLD_NOLOAD

@@ -49,6 +49,9 @@ int tvmb_contiguous(const DLTensor *tensor);
 /* A new array with memory that is lent until release is called, on any thread. */
 int64_t tvmb_adopt(const DLTensor *tensor, void (*release)(void *), void *resource);
 
+/* old.c: what serves as a function of the classic API on a runtime that differs so; mostly its own. */
+void *tvmb_old_function(const char *name, void *theirs, int which);
+
 /* modern.c: what serves as a function of the classic API on tvm-ffi, or NULL. */
 void *tvmb_modern_function(const char *name);
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tvmbind
-from runtime_here import INFO, MODELS, ROOT, need
+from runtime_here import INFO, MODELS, ROOT, can, need, skip_if_too_old
 
 # Whether numpy's memory is aligned is chance: processes that tests start do not warn of a copy.
 os.environ.setdefault("PYTHONWARNINGS", "ignore:argument")
@@ -34,6 +34,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         need(*marker.args)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    outcome: Any = yield
+    if outcome.excinfo is not None and isinstance(outcome.excinfo[1], tvmbind.TVMError):
+        try:
+            skip_if_too_old(str(outcome.excinfo[1]))
+        except pytest.skip.Exception as skipped:
+            outcome.force_exception(skipped)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +77,7 @@ def run_python(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             timeout=120,
         )
         if done.returncode:
+            skip_if_too_old(done.stderr)
             pytest.fail(f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
         return done
 
@@ -83,7 +94,7 @@ def register() -> Iterator[Callable[[str, Any], Any]]:
         return tvmbind.register_func(name, func, override=True)
 
     yield register
-    for name in names:
+    for name in names if can("removes globals") else ():
         if tvmbind.get_global_func(name, allow_missing=True) is not None:
             tvmbind.remove_global_func(name)
 

@@ -6,7 +6,6 @@ import gc
 import sys
 import weakref
 
-import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tvmbind as tvm
+from runtime_here import counts_references, of_ml_dtypes
 
 NUMBERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 FLOATS = ["float16", "float32", "float64"]
@@ -49,7 +49,8 @@ def test_every_dtype_at_every_alignment(dtypes, memory_at, dtype, offset):
 
 @pytest.mark.parametrize("offset", OFFSETS)
 def test_bfloat16(dtypes, memory_at, offset):
-    x, y = memory_at(offset, 9, ml_dtypes.bfloat16), memory_at(offset, 9, ml_dtypes.bfloat16)
+    bfloat16 = of_ml_dtypes("bfloat16")
+    x, y = memory_at(offset, 9, bfloat16), memory_at(offset, 9, bfloat16)
     x[:] = np.arange(9)
     dtypes["twice_bfloat16"](x, y)
     assert y.astype(float).tolist() == [2.0 * i for i in range(9)]
@@ -254,6 +255,7 @@ def test_a_callback_writes_through_its_argument(memory_at, offset, make):
     assert np.count_nonzero(base) == x.size
 
 
+@counts_references
 def test_nothing_keeps_the_array():
     x = np.zeros(100)
     gone = weakref.ref(x)

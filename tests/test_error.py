@@ -10,6 +10,7 @@ import pytest
 
 import tvmbind as tvm
 from runtime_here import INFO, can
+from tvmbind import _core
 from tvmbind.errors import from_text
 
 KINDS = {
@@ -57,6 +58,7 @@ def is_clean(error):
     )
 
 
+@pytest.mark.needs("containers")
 def test_a_failed_check_of_the_runtime():
     error = error_of(tvm.get_global_func("runtime.ArraySize"), None)
     if INFO.abi == "classic":
@@ -75,6 +77,8 @@ def test_a_wrong_number_of_arguments():
     error = error_of(tvm.get_global_func("runtime.ModuleGetTypeKey"))
     assert is_clean(error)
     said = "expects 1 arguments, but 0 were provided" if INFO.abi == "classic" else "Expected 1 but got 0 arguments"
+    if not can("typed functions that count their arguments"):
+        said = "not enough argument passed, 0 passed"
     assert said in str(error)
     assert error.backtrace
 
@@ -100,7 +104,7 @@ def test_a_compiled_function_refuses_its_arguments(models, args, text, modern):
     error = error_of(tvm.load_module(models / "myadd" / "libdeploy.so")["myadd"], *args)
     if INFO.abi == "classic":
         assert str(error) == text
-        assert error.backtrace.startswith("Stack trace")
+        assert error.backtrace.startswith("Stack trace") or INFO.minor < 6
     else:
         assert is_clean(error)
         assert modern in str(error)
@@ -124,7 +128,8 @@ def test_loading_what_is_no_library(tmp_path):
 def test_a_device_that_is_not_there():
     error = error_of(tvm.empty, (2,), "float32", tvm.cuda(0))
     assert is_clean(error)
-    assert ("cuda" if can("libtvm_runtime") else "libtvm_runtime.so has it") in str(error)
+    said = "gpu" if INFO.minor < 8 else "cuda" if can("libtvm_runtime") else "libtvm_runtime.so has it"
+    assert said in str(error)
 
 
 def test_no_memory():
@@ -139,6 +144,14 @@ def test_an_error_leaves_nothing_behind(echo):
         assert echo("fine") == "fine"
     error = error_of(tvm.get_global_func("runtime.ModuleGetTypeKey"), "text")
     assert "expects" not in str(error)
+
+
+def test_the_return_code_of_an_error_that_is_told_elsewhere():
+    """The runtime gives it where a signal's handler failed while it waited for a socket: not to be had here."""
+    error_of(tvm.get_global_func("runtime.ModuleGetTypeKey"), "text")  # the last error, of another call
+    error = error_of(_core.raise_error, -2)
+    assert "code -2" in str(error)
+    assert "Module" not in str(error)
 
 
 # ------------------------------------------------------------------- texts of the versions, as they gave them

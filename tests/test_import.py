@@ -7,6 +7,8 @@ import resource
 import subprocess
 import sys
 
+import pytest
+
 ALLOWED_MS = 15  # more than an empty Python, on a machine where that takes EMPTY_MS
 EMPTY_MS = 10
 
@@ -56,6 +58,7 @@ print(set(tvmbind.__all__) <= set(dir(tvmbind)), "__version__" in dir(tvmbind))
     assert python(code).stdout == "8 1 False False tvmbind.library\nTrue True\n"
 
 
+@pytest.mark.needs("containers")
 def test_numpy_is_loaded_only_for_numpy(models):
     code = f"MODELS = {str(models)!r}" + """
 import sys

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 import tvmbind as tvm
+from runtime_here import counts_references
 
 LOOP = Path(__file__).parent / "leak_loop.py"
 
 
+@pytest.mark.needs("containers")
+@counts_references
 def test_calls_and_callbacks_do_not_grow_the_process():
     """``python tests/leak_loop.py`` does ten times as many."""
     done = subprocess.run(
@@ -36,6 +39,7 @@ def gone(reference):
     return reference() is None
 
 
+@counts_references
 def test_callable_goes_with_its_function():
     canary = Canary()
     reference, func = weakref.ref(canary), tvm.convert(canary)
@@ -54,6 +58,7 @@ def test_callable_goes_when_its_function_is_closed():
     assert gone(reference)
 
 
+@counts_references
 def test_callable_goes_after_the_call_it_was_an_argument_of(echo):
     canary = Canary()
     reference = weakref.ref(canary)
@@ -64,7 +69,9 @@ def test_callable_goes_after_the_call_it_was_an_argument_of(echo):
     assert gone(reference)
 
 
+@pytest.mark.needs("removes globals")
 @pytest.mark.parametrize("how", ["remove", "override"])
+@counts_references
 def test_global_callable_goes(how):
     canary = Canary()
     reference = weakref.ref(canary)
@@ -78,6 +85,7 @@ def test_global_callable_goes(how):
     assert gone(reference)
 
 
+@counts_references
 def test_exception_of_a_callback_goes_with_its_frames():
     canary = Canary()
     reference = weakref.ref(canary)
@@ -101,6 +109,7 @@ def test_arguments_of_callbacks_go():
 
 
 @pytest.mark.parametrize("others", [[object()], [1, object()], [2**70], [["a", object()]], ["a\0b"]])
+@counts_references
 def test_arguments_of_calls_that_were_refused_go(others):
     canary, func = Canary(), tvm.convert(lambda *args: len(args))
     reference = weakref.ref(canary)
@@ -110,6 +119,7 @@ def test_arguments_of_calls_that_were_refused_go(others):
     assert gone(reference)
 
 
+@counts_references
 def test_array_memory_is_given_back():
     """Forty arrays of 64 MB, each with views, of which one holds the memory and the rest do not count."""
     for _ in range(40):
@@ -124,6 +134,7 @@ def test_array_memory_is_given_back():
     assert resident < 1000 * 2**20
 
 
+@counts_references
 def test_no_garbage_for_the_collector():
     """What calls make is freed at once, by its count of references, without the collector of cycles."""
     func = tvm.convert(lambda *args: args[0] if args else None)

@@ -39,7 +39,8 @@ def bare(tmp_path_factory):
     import platformdirs
 
     folder = tmp_path_factory.mktemp("bare")
-    for file in (_cffi_backend.__file__, Path(platformdirs.__file__).parent, Path(tvmbind.__file__).parent):
+    backend = getattr(_cffi_backend, "__file__", None)  # PyPy has it built in
+    for file in (*([backend] if backend else []), Path(platformdirs.__file__).parent, Path(tvmbind.__file__).parent):
         (folder / Path(file).name).symlink_to(file)
     return folder
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tvmbind as tvm
+from runtime_here import can, need
 from tvmbind import install
 
 INFO = tvm.runtime_info()
@@ -23,8 +24,8 @@ SPLIT = ["libdeploy.so", "deploy.json", "deploy.params"]
 FORMS = {
     "split": (SPLIT, "graph executor"),
     "split, other order": (SPLIT[::-1], "graph executor"),
-    "factory": (["factory.so"], "graph executor"),
-    "factory and graph and params": (["factory.so", "deploy.json", "deploy.params"], "graph executor"),
+    "factory": (["factory.so"], "graph factory"),
+    "factory and graph and params": (["factory.so", "deploy.json", "deploy.params"], "graph factory"),
     "aot": (["aot.so"], "AOT executor"),
     "relay vm": (["relay_vm.so"], "Relay VM"),
     "relax vm": (["relax_vm.so"], "Relax VM"),
@@ -34,9 +35,9 @@ B = np.array([[1, 2, 3], [4, 5, 6]], "int32")
 
 
 def digits_form(models, form):
-    files, need = FORMS[form]
-    if not INFO.has(need) or (need == "Relay VM" and INFO.minor != 16):
-        pytest.skip(f"{INFO.title} has no {need} for the fixture")
+    files, fact = FORMS[form]
+    if not can(fact) or (fact == "Relay VM" and INFO.minor != 16):
+        pytest.skip(f"{INFO.title} has no {fact} for the fixture")
     return [models / "digits" / file for file in files]
 
 
@@ -49,6 +50,7 @@ def digits(request, models):
 def many(models):
     """Two inputs, five outputs."""
     if INFO.abi == "classic":
+        need("bool in graphs")
         return tvm.load_model(*(models / "many" / file for file in SPLIT))
     return tvm.load_model(models / "relax" / "relax_many.so")
 
@@ -309,7 +311,7 @@ def test_clones_are_models_of_their_own(digits, images):
         np.testing.assert_allclose(clone.run(images[0][9])[0].numpy()[0], images[2][9], atol=1e-5)
 
 
-@on_classic
+@pytest.mark.needs("shared weights")
 def test_clones_share_weights(models):
     files = [models / "digits" / file for file in SPLIT]
     one = tvm.load_model(*files)
@@ -337,6 +339,7 @@ def test_a_run_inside_a_run(models):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.skipif(INFO.abi == "classic" and not INFO.has("graph factory"), reason="uses a factory")
 def test_a_fork_in_the_middle_of_a_run(run_python):
     script = (
         "import os, sys, threading, numpy as np, tvmbind as tvm\n"
@@ -418,8 +421,10 @@ INCOMPLETE = {
 @pytest.mark.parametrize("case", INCOMPLETE)
 def test_incomplete(models, case):
     files, error, match = INCOMPLETE[case]
-    if files[:1] == ["aot.so"] and not INFO.has("AOT executor"):
+    if files[:1] == ["aot.so"] and not can("AOT executor"):
         pytest.skip(f"{INFO.title} has no AOT executor")
+    if "of another model" in case:
+        need("bool in graphs")
     with pytest.raises(error, match=match):
         tvm.load_model(*(models / "digits" / file for file in files))
 
@@ -467,6 +472,7 @@ def test_params_that_lack_some(models, tmp_path):
 
 
 @on_classic
+@pytest.mark.needs("bool in graphs")
 def test_a_graph_without_weights(models, tmp_path):
     """A weight is an input like others where the graph has it under another name than the compiler gives."""
     graph = json.loads((models / "many" / "deploy.json").read_text())
@@ -481,6 +487,7 @@ def test_a_graph_without_weights(models, tmp_path):
 
 
 def test_devices(models):
+    need(*["graph factory"] if INFO.abi == "classic" else [])
     files = [models / "digits" / ("factory.so" if INFO.abi == "classic" else "relax_vm.so")]
     for device in (None, tvm.cpu(), tvm.cpu(0), [tvm.cpu(0)], (tvm.cpu(0), tvm.cpu(0))):
         assert tvm.load_model(*files, device=device).device == tvm.cpu(0)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import struct
 
-import ml_dtypes
 import numpy as np
 import pytest
 
 import tvmbind as tvm
-from runtime_here import ROOT, can, need
+from runtime_here import ROOT, can, need, of_ml_dtypes
 
 LIST_MAGIC, ARRAY_MAGIC = 0xF7E58D4F05049CB7, 0xDD5E40F096B4A13F
 DTYPES = [
@@ -57,7 +56,7 @@ def test_round_trip(dtype, shape):
 
 
 def test_round_trip_of_bfloat16():
-    params = {"w": np.array([0.5, -2, 3], ml_dtypes.bfloat16)}
+    params = {"w": np.array([0.5, -2, 3], of_ml_dtypes("bfloat16"))}
     found = tvm.load_param_dict(tvm.save_param_dict(params))
     assert found["w"].dtype == "bfloat16"
     same(found, params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import textwrap
 
 import pytest
 
-from runtime_here import MODELS, can, need
+from runtime_here import MODELS, can, need, skip_if_too_old
 
 IMPORTS = """
 import atexit, gc, os, sys, threading, time
@@ -84,6 +85,7 @@ def end(code, timeout=60, **env):
         [sys.executable, "-c", (ALIVE + textwrap.dedent(code)).replace('"models/', f'"{MODELS}/')],
         env={**os.environ, **env}, capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
+    skip_if_too_old(done.stderr)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -215,7 +217,11 @@ EXITS = {
 }
 
 
+if not hasattr(gc, "freeze"):
+    del EXITS["after gc.freeze"]
 NEEDS = {
+    "a daemon thread in calls": ("string objects",),
+    "finalizers that use TVM": ("string objects",),
     "an evaluator": ("time evaluator",),
     "exceptions that nobody took": ("thread pool",),
     "an array in a container in a closure in an array's place": ("functions in containers",),
@@ -487,6 +493,7 @@ print(tvm.get_global_func("runtime.String")("ok"), flush=True)
 sys.exit(status)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    skip_if_too_old(done.stderr)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\nok\n", "")
 
 

@@ -430,10 +430,10 @@ assert results == [True] * 40
 @pytest.mark.parametrize("workers", ["1", "4"])
 @pytest.mark.parametrize("name", ["visit_all", "visit_map"])
 def test_exception_in_a_parallel_kernel(run_python, workers, name):
-    """tvm-ffi's pool loses an error now and then, also under tvm_ffi's own Python.
+    """The runtime may lose it: OpenMP's pool always does, tvm-ffi's now and then, and tvmbind has it all the same.
 
-    It counts a task as done before it keeps its error (thread_pool.cc), and the call may end in between: more
-    often so where other processes take the processor away.
+    tvm-ffi's counts a task as done before it keeps its error (thread_pool.cc), and the call may end in between:
+    more often so where other processes take the processor away.
     """
     run_python(
         f"""
@@ -450,7 +450,7 @@ for _ in range(50):
     except KeyError as error: assert error.args == (77,)
     else: lost += 1
     call(70)
-assert lost <= {0 if INFO.abi == "classic" or workers == "1" else 40}, lost
+assert not lost, lost
 """,
         TVM_NUM_THREADS=workers,
     )

@@ -1,173 +1,172 @@
-"""Runs the test suite on every runtime that can be had, and makes the table of the README.
+"""Runs the test suite on every runtime and every Python that can be had, and makes the table of the README.
 
-Usage: ``python tools/test_matrix.py [ROW ...]``, with an interpreter that has tvmbind and its test extra. Each
-row is a runtime: its libraries are fetched by pip into build/matrix, and the suite runs in a process of its own
-with ``TVMBIND_LIBRARY`` naming them. What a runtime cannot do is skipped by the tests, which say why; the
-reasons and their numbers go to docs/matrix.md. The extension is the same file in every row: its checksum is
-taken before each.
+Usage: ``python tools/test_matrix.py [PART ...]``, with an interpreter that has pip. A row is a runtime on a Python
+(matrix_rows.py): its libraries are fetched by pip into build/matrix, one wheel of tvmbind is built and installed
+into an environment of each Python, and the suite runs with ``TVMBIND_LIBRARY`` naming the libraries. What a runtime
+cannot do is skipped by the tests, which say why; the reasons and their numbers go to docs/matrix.md. The extension
+is the same file in every row of CPython: its checksum is taken in each.
+
+A row's result is kept in build/matrix/results: what was interrupted goes on with ``--resume``, and rows can be run
+one by one, by parts of their titles. The documents are written when every row has a result of the same extension.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-import zipfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build" / "matrix"
-PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_24_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64")
+from matrix_places import BUILD, ROOT, environment, extension, library
+from matrix_rows import ROWS, Row
+
 BEGIN, END = "<!-- test matrix -->", "<!-- end of the test matrix -->"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A runtime: its wheels, as package and version, and what to ask pip for them."""
-
-    name: str
-    wheels: tuple[tuple[str, str], ...]
-    python: str = "3.11"
-    abi: str = "cp311"
-
-
-ROWS = (
-    Row("TVM 0.8", (("hhb-tvm", "2.0.20"),), "3.6", "cp36m"),
-    Row("TVM 0.9", (("hhb-tvm", "2.11.4"),), "3.8", "cp38"),
-    Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38"),
-    Row("tvm-ffi 0.1.0", (("apache-tvm-ffi", "0.1.0"),)),
-    Row("tvm-ffi 0.1.8", (("apache-tvm-ffi", "0.1.8"),)),
-    Row("tvm-ffi 0.1.12", (("apache-tvm-ffi", "0.1.12"),)),
-    Row("tvm-ffi 0.1.15", (("apache-tvm-ffi", "0.1.15.post2"),)),
-    Row("TVM 0.25, tvm-ffi 0.1.12", (("apache-tvm", "0.25.0"), ("apache-tvm-ffi", "0.1.12"))),
-    Row("TVM 0.26, tvm-ffi 0.1.15", (("apache-tvm", "0.26.0"), ("apache-tvm-ffi", "0.1.15.post2"))),
-    Row("TVM 0.27, tvm-ffi 0.1.15", (("apache-tvm", "0.27.0.post1"), ("apache-tvm-ffi", "0.1.15.post2"))),
-)
+RESULTS = BUILD / "results"
+REFUSAL = "import sys, tvmbind\ntry: tvmbind.load_runtime(sys.argv[1])\nexcept tvmbind.TVMError as error: print(error)"
 
 
 @dataclass
 class Result:
     """What a run of the suite gave."""
 
-    row: Row
+    title: str
+    python: str = ""
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     seconds: float = 0.0
     extension: str = ""
-    reasons: Counter[str] = field(default_factory=Counter)
+    refusal: str = ""
+    reasons: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-
-
-def fetch(row: Row) -> Path:
-    """The library to name for a row; its wheels are downloaded and its libraries taken out once."""
-    folder = BUILD / re.sub(r"[^\w.]+", "-", row.name)
-    for package, version in row.wheels:
-        done = folder / f".{package}-{version}"
-        if done.exists():
-            continue
-        downloads = folder / "download"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        command += ["-d", str(downloads), "--python-version", row.python, "--implementation", "cp"]
-        command += ["--abi", row.abi, "--abi", "none"]
-        command += [word for platform in PLATFORMS for word in ("--platform", platform)]
-        subprocess.run([*command, f"{package}=={version}"], check=True)
-        wheel = next(downloads.glob(f"{package.replace('-', '_')}-*.whl"))
-        with zipfile.ZipFile(wheel) as archive:
-            for name in archive.namelist():
-                if re.search(r"lib/libtvm_(ffi|runtime|runtime_extra)\.so$|^tvm/libtvm_runtime\.so$", name):
-                    (folder / Path(name).name).write_bytes(archive.read(name))
-        wheel.unlink()
-        done.touch()
-    files = [folder / name for name in ("libtvm_runtime.so", "libtvm_ffi.so")]
-    return next(file for file in files if file.exists())
 
 
 def run(row: Row, arguments: list[str]) -> Result:
     """Runs the suite on a row."""
-    library, report = fetch(row), BUILD / "report.xml"
+    file, python = library(row), environment(row.interpreter)
+    version = "import platform as p; print(p.python_implementation(), p.python_version())"
+    said = subprocess.run([python, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
+    result = Result(row.title, python=said, extension=extension(python))
+    env = {**os.environ, "TVMBIND_LIBRARY": str(file), "PYTHONDONTWRITEBYTECODE": "1"}
+    if row.stands_in:
+        env["LD_LIBRARY_PATH"] = str(file.parent)
+    if row.refused:
+        command = [str(python), "-c", REFUSAL, str(file)]
+        done = subprocess.run(command, env=env, cwd=BUILD, capture_output=True, text=True, check=False)
+        result.refusal = done.stdout.strip().replace(f"{file} ", "")
+        result.failed = int(row.refused not in done.stdout or done.returncode != 0)
+        return result
+    report, log = _file(row, "xml"), _file(row, "log")
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
-    env = {**os.environ, "TVMBIND_LIBRARY": str(library)}
-    log = BUILD / "log.txt"
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    command += [*row.tests.split(), *arguments]
     with log.open("w") as out:
         status = subprocess.run(command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
-    result = Result(row, seconds=time.monotonic() - started, extension=extension())
+    result.seconds = time.monotonic() - started
     if not report.exists():
         result.failed = 1
         result.failures.append(f"the run ended with status {status.returncode}: {log.read_text()[-2000:]}")
         return result
+    reasons: Counter[str] = Counter()
     for case in ElementTree.parse(report).iter("testcase"):
         skipped = case.find("skipped")
         if skipped is not None:
             result.skipped += 1
-            result.reasons[skipped.get("message", "")] += 1
+            reasons[skipped.get("message", "")] += 1
         elif case.find("failure") is not None or case.find("error") is not None:
             result.failed += 1
             result.failures.append(f"{case.get('classname')}::{case.get('name')}")
         else:
             result.passed += 1
+    result.reasons = dict(reasons.most_common())
     return result
 
 
-def extension() -> str:
-    """The first digits of the checksum of the compiled extensions."""
-    digest = hashlib.sha256()
-    for file in sorted((ROOT / "src" / "tvmbind").rglob("*.so")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+def kept(row: Row) -> Result | None:
+    """The result of an earlier run of a row."""
+    file = _file(row, "json")
+    return Result(**json.loads(file.read_text())) if file.exists() else None
+
+
+def keep(row: Row, result: Result) -> None:
+    """Keeps the result of a row."""
+    _file(row, "json").write_text(json.dumps(asdict(result), indent=1))
+
+
+def _file(row: Row, ending: str) -> Path:
+    name = re.sub(r"[^\w.]+", "-", row.title)
+    return RESULTS / f"{name}.{ending}"
 
 
 def table(results: list[Result]) -> str:
     """The table, in Markdown."""
-    lines = ["| runtime | passed | failed | cannot do | seconds |", "|---|---:|---:|---:|---:|"]
-    lines += [f"| {r.row.name} | {r.passed} | {r.failed} | {r.skipped} | {r.seconds:.0f} |" for r in results]
-    same = len({r.extension for r in results}) == 1
-    python = f"CPython {sys.version.split()[0]}"
-    lines += ["", f"The same compiled extension in every row: {'yes' if same else 'NO'}. {python}."]
+    lines = ["| runtime | Python | passed | failed | cannot do | seconds |", "|---|---|---:|---:|---:|---:|"]
+    for r in results:
+        name = r.title.rsplit(", CPython")[0].rsplit(", PyPy")[0]
+        if r.refusal:
+            lines.append(f"| {name} | {r.python} | refused | {r.failed} | | |")
+        else:
+            lines.append(f"| {name} | {r.python} | {r.passed} | {r.failed} | {r.skipped} | {r.seconds:.0f} |")
+    same = len({r.extension for r in results if r.python.startswith("CPython")}) == 1
+    lines += ["", f"The same compiled extension, unchanged, in every row of CPython: {'yes' if same else 'NO'}."]
     return "\n".join(lines)
 
 
 def write(results: list[Result]) -> None:
-    """Puts the table into the README, and what each runtime cannot do into docs/matrix.md."""
+    """Puts the table into the README and docs/matrix.md, and what each runtime cannot do into the latter."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     readme.write_text(f"{head}{BEGIN}\n{table(results)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    parts = ["# What the tests skip on each runtime, and why", "", "Made by `make test-matrix`.", ""]
+    parts = ["# The tests on every runtime and Python, and what they skip on each, and why", ""]
+    parts += ["Made by `make test-matrix`.", "", table(results), ""]
     for result in results:
-        parts += [f"## {result.row.name}", ""]
-        parts += [f"- {count}: {reason}" for reason, count in result.reasons.most_common()] or ["- nothing"]
+        parts += [f"## {result.title}", ""]
+        if result.refusal:
+            parts += [f"Refused: {result.refusal}"]
+        else:
+            parts += [f"- {count}: {reason}" for reason, count in result.reasons.items()] or ["- nothing"]
         parts += [f"- failed: {name}" for name in result.failures]
         parts.append("")
     (ROOT / "docs" / "matrix.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
 
 
 def main() -> int:
-    """Runs the rows that are named, or all; writes the documents only if all were run."""
+    """Runs the rows that are named, or all; writes the documents once all have a result of one extension."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("rows", nargs="*", help="parts of the names of rows")
+    parser.add_argument("rows", nargs="*", help="parts of the titles of rows")
     parser.add_argument("--args", default="", help="arguments for pytest")
+    parser.add_argument("--resume", action="store_true", help="leave out rows that passed on this extension already")
+    parser.add_argument("--list", action="store_true", help="list the rows' titles and their last results")
     options = parser.parse_args()
-    chosen = [row for row in ROWS if not options.rows or any(part in row.name for part in options.rows)]
-    BUILD.mkdir(parents=True, exist_ok=True)
-    results = []
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it: a shell's background job ignores it
+    chosen = [row for row in ROWS if not options.rows or any(part in row.title for part in options.rows)]
     for row in chosen:
-        print(f"{row.name} ...", end=" ", flush=True)
-        results.append(run(row, options.args.split()))
-        print(f"{results[-1].passed} passed, {results[-1].failed} failed, {results[-1].skipped} skipped", flush=True)
-        for name in results[-1].failures[:20]:
+        old = kept(row)
+        if options.list:
+            print(f"{row.title}: {f'{old.passed} passed, {old.failed} failed' if old else 'not run'}")
+            continue
+        if options.resume and old and not old.failed and old.extension == extension(environment(row.interpreter)):
+            continue
+        print(f"{row.title} ...", end=" ", flush=True)
+        result = run(row, options.args.split())
+        keep(row, result)
+        print(result.refusal or f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped", flush=True)
+        for name in result.failures[:20]:
             print(f"    failed: {name}")
+    results = [result for result in map(kept, ROWS) if result]
     print(table(results))
-    if len(chosen) == len(ROWS):
+    if len(results) == len(ROWS) and not options.list:
         write(results)
     return 1 if any(result.failed for result in results) else 0
 

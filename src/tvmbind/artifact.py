@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 from typing import NamedTuple, Optional
 
@@ -102,6 +103,35 @@ def check(artifact: Artifact, info: RuntimeInfo) -> None:
             f"cannot load {artifact.file}: it runs in parallel, and libtvm_ffi alone has no thread pool. "
             f"{info.problem or 'Get libtvm_runtime with: pip install apache-tvm'}"
         )
+
+
+_NO_LOADER = re.compile(r"Loader of ([\w.]+)\(|created using \{?([\w.]+)")
+#: The kind of a module inside of a library -> what of a runtime it needs.
+_NEEDS = {
+    "GraphExecutorFactory": "a graph executor (TVM 0.8 to 0.19)",
+    "GraphRuntimeFactory": "a graph executor (TVM 0.7 to 0.19)",
+    "AotExecutorFactory": "an AOT executor (TVM 0.9 to 0.19)",
+    "VMExecutable": "Relay's virtual machine (TVM 0.7 to 0.19)",
+    "relax.Executable": "Relax's virtual machine of TVM 0.14 to 0.19",
+    "relax.VMExecutable": "Relax's virtual machine of TVM 0.20 or newer",
+}
+
+
+def check_loader(artifact: Artifact, info: RuntimeInfo, text: str) -> None:
+    """Says so where the runtime's error is that it knows no module of a kind that is in the library.
+
+    Raises
+    ------
+    TVMOSError
+        If that is what the text says.
+    """
+    kind = _NO_LOADER.search(text)
+    if kind is None:
+        return
+    needed = _NEEDS.get(kind[1] or kind[2], f"a loader of {kind[1] or kind[2]}")
+    raise TVMOSError(
+        f"cannot load {artifact.file}: it needs {needed}, which this runtime lacks. This is {info.title} ({info.path})"
+    )
 
 
 def defined_functions(file: str) -> Optional[set[bytes]]:

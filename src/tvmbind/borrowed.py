@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import _core
+from ._core import check
+from ._tvm import ffi, lib
 from .device import cpu
 from .errors import ZeroCopyError
 from .ndarray import HOST, NDArray
@@ -36,8 +38,15 @@ class BorrowedNDArray(NDArray):
     def numpy(self) -> np.ndarray[Any, Any]:
         """A numpy view of the caller's memory, to be used before the callback returns."""
         if self._owner is _LENT:
-            self._owner = _Lent()
+            self._owner = _Lent() if _COUNTS else self._stand_in()
         return super().numpy()
+
+    def _stand_in(self) -> _StandIn:
+        """Makes this object a copy, which goes back when the callback returns: a view of it may be kept."""
+        stand_in = _StandIn(self._to_owned(), self._handle)
+        self._tensor = None
+        self._handle = stand_in.copy._handle
+        return stand_in
 
     def _capsule(self, max_version: Optional[tuple[int, int]], flags: int) -> Any:
         # Of a numpy view: that is what is counted when the callback ends.
@@ -59,6 +68,10 @@ class BorrowedNDArray(NDArray):
         return self._owner is not _LENT and _references(self._owner) > _UNSHARED
 
     def _end_borrow(self, kept: bool, quiet: bool) -> None:
+        if isinstance(self._owner, _StandIn):
+            self._owner.give_back()
+            self.__class__ = NDArray  # type: ignore[assignment]
+            return
         exported = self._is_viewed()
         if self._handle and (kept or (exported and quiet)):
             owned = self._to_owned()
@@ -85,10 +98,31 @@ class _Lent:
 
 
 _LENT = _Lent()
+#: PyPy does not count references, so that nobody could say whether a view was kept.
+_COUNTS = hasattr(sys, "getrefcount")
+
+
+class _StandIn:
+    """A copy in place of a lent tensor, where references are not counted."""
+
+    __slots__ = ("_before", "_lent", "copy")
+
+    def __init__(self, copy: NDArray, lent: int) -> None:
+        self.copy = copy
+        self._lent = lent
+        self._before = copy._to_bytes()
+
+    def keep(self, memory: Any) -> None:
+        """Does nothing; holding this bound method is what keeps the copy."""
+
+    def give_back(self) -> None:
+        """Copies what was changed to the lent tensor: the memory may be another argument's too."""
+        if self.copy._handle and self.copy._to_bytes() != self._before:
+            check(lib.TVMArrayCopyFromTo(self.copy._dl(), ffi.cast("DLTensor *", self._lent), ffi.NULL))
 
 
 def _references(owner: Any) -> int:
-    return sys.getrefcount(owner) if hasattr(sys, "getrefcount") else 0
+    return sys.getrefcount(owner) if _COUNTS else 0
 
 
 def _measure_unshared() -> int:

@@ -25,10 +25,18 @@ _functions: dict[str, PackedFunc] = {}
 
 
 def _call(name: str, *args: Any) -> Any:
+    return _function(name)(*args)
+
+
+def _function(name: str) -> PackedFunc:
     func = _functions.get(name)
     if func is None:
-        func = _functions[name] = get_global_func(f"runtime.{name}")
-    return func(*args)
+        func = get_global_func(f"runtime.{name}", allow_missing=True)
+        if func is None:
+            since = "0.8 has the first arrays, maps and shapes, 0.7 the first strings"
+            raise TVMNotImplementedError(f"{load_runtime().title} has no such objects (runtime.{name}): TVM {since}")
+        _functions[name] = func
+    return func
 
 
 class Object(Handle):
@@ -206,6 +214,10 @@ class Map(Object, Mapping[Any, Any]):
     def __contains__(self, key: object) -> bool:
         if isinstance(key, str) and "\0" in key and load_runtime().abi != "classic":
             return False  # what cannot be asked for, nor put in
+        if isinstance(key, _IN_NO_CONTAINER):  # the runtime would take bytes for text
+            return False
+        if self._compares_numbers(key):
+            return key in list(self)
         try:
             return bool(_call("MapCount", self, _boxed(key)))
         except (TypeError, TVMError):  # of a kind that no key has
@@ -214,7 +226,13 @@ class Map(Object, Mapping[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         if key not in self:
             raise KeyError(key)
+        if self._compares_numbers(key):
+            return dict(zip(*[iter(_call("MapItems", self))] * 2))[key]
         return _call("MapGetItem", self, _boxed(key))
+
+    def _compares_numbers(self, key: object) -> bool:
+        """Whether a key must be looked for here: TVM 0.18 to 0.20 find a number by its object's address."""
+        return _is_number(key) and load_runtime().has("number keys by address")
 
     def __iter__(self) -> Iterator[Any]:
         if load_runtime().abi == "classic":
@@ -252,15 +270,11 @@ class _StringObject(Object):
 
 
 def _string_object(value: str) -> _StringObject:
-    handle = _string_maker().call_for_handle(value.encode("utf-8", "surrogateescape"))
+    handle = _function("String").call_for_handle(value.encode("utf-8", "surrogateescape"))
     return _StringObject._from_handle(handle)
 
 
-def _string_maker() -> PackedFunc:
-    func = _functions.get("String")
-    if func is None:
-        func = _functions["String"] = get_global_func("runtime.String")
-    return func
+_IN_NO_CONTAINER = (bytes, bytearray, memoryview, Device, DataType, OpaqueHandle)
 
 
 def _boxed(value: Any) -> Any:
@@ -271,7 +285,7 @@ def _boxed(value: Any) -> Any:
 def _make(name: str, kind: str, values: Sequence[Any]) -> Object:
     info = load_runtime()
     for index, value in enumerate(values):
-        if isinstance(value, (bytes, bytearray, memoryview, Device, DataType, OpaqueHandle)):
+        if isinstance(value, _IN_NO_CONTAINER):
             raise TVMTypeError(f"item {index} of the {kind} is {value!r}, a kind that no container of TVM's holds")
         if _is_number(value) and not info.has("numbers in containers"):
             hint = "; a ShapeTuple holds ints" if hasattr(value, "__index__") else ""

@@ -119,14 +119,18 @@ _KINDS: dict[str, type[TVMError]] = {
 _TITLE = re.compile(r"(?:tvm\.error\.)?([A-Za-z_]\w*(?:\.\w+)*): ?", re.ASCII)
 # Where the part for TVM's developers begins: dmlc's and TVM's headings, and the frames themselves.
 _TRACE = re.compile(
+    r"Stack trace:\n|"  # in 0.6 it may follow the message on the same line
     r"^(?:Stack trace|Traceback \(most recent call last\)|\[bt\]| +\[bt\]|  File \"|  \d+: |--+\n\n)", re.MULTILINE
 )
 _BANNER = re.compile(r"-{20,}\n(?:An (?:internal invariant|error) .*\n)(?:.*\n)*?-{20,}\n\s*")
-_STAMP = re.compile(r"^(?:TVMCall CFunc Error:\s*)?(?:\[\d\d:\d\d:\d\d\] )?(?:/[^:\n]+|\S+\.(?:cc|h|cpp)):\d+: ")
-# "(a vs. b)" is what a comparison's check adds; until 0.5 no colon follows it.
+_OF_CALLBACK = re.compile(r"^(?:TVMCall CFunc Error:\s*)+")  # 0.5 puts it before what a callback said
+_STAMP = re.compile(r"^(?:\[\d\d:\d\d:\d\d\] )?(?:/[^:\n]+|\S+\.(?:cc|h|cpp)):\d+: ")
+# "(a vs. b)" is what a comparison's check adds; until 0.5 no colon follows, and in none of its checks.
 _CHECK = re.compile(
     r"^(?:[\w.]+: )?(?:Internal)?Check failed: "
-    r"(?:[^\n]*?\([^()\n]* vs\. [^()\n]*\) (?:: )?|.*?(?: is false)?: )(?=[^\s:])",
+    r"(?:[^\n]*?\([^()\n]* vs\. [^()\n]*\) +(?:: )?|"
+    r"(?:\w+ (?=[A-Z])|\S+ [!=<>]=? \S+ (?!is false|:)(?=\w))|.*?(?: is false)?: )"
+    r"(?=[^\s:])",
     re.DOTALL,
 )
 _ARGUMENT = re.compile(
@@ -152,7 +156,7 @@ def from_text(text: str, default: Optional[type[TVMError]] = None) -> TVMError:
     TVMError
         Its message has neither banner nor frames; those are in ``backtrace``.
     """
-    text = _STAMP.sub("", _BANNER.sub("", text.strip("\n")))
+    text = _STAMP.sub("", _BANNER.sub("", _OF_CALLBACK.sub("", text.strip("\n"))))
     if _NO_MEMORY.match(text):  # what() of C++'s exception; TVM takes "std" for a kind
         text = f"MemoryError: no memory for that\n{text}"
     title = _TITLE.match(text)

@@ -12,14 +12,28 @@ from typing import Callable
 
 #: Fact -> the minor versions 0.x that have it, first and last.
 FACTS: dict[str, tuple[int, int]] = {
-    "arrays are objects": (7, 99),  # before, NDArray has a container and reference count of its own
-    "functions are objects": (9, 99),  # before, a PackedFunc handle is a box on the heap
+    "string objects": (7, 99),
+    "typed functions that count their arguments": (7, 99),
+    "modules are objects": (6, 99),  # before, a handle is a box on the heap
+    "bool in graphs": (6, 99),
+    "types of less than a byte": (7, 99),  # but for bool
+    "bfloat16": (7, 99),
+    "graph factory": (8, 19),  # in 0.7 under another name
+    "containers": (8, 99),  # Array, Map, ShapeTuple
+    "input numbers": (8, 99),  # get_input_index
+    "shared weights": (6, 19),  # of graph executors
+    "functions are objects": (9, 99),  # before, a handle is a box on the heap, and a new one at each look-up
+    "callback codes by address": (7, 99),  # TVMCbArgToReturn's second argument; before, by value
+    "device copies of arrays": (8, 99),  # TVMDeviceCopyDataFromTo; in 0.7, of memory, with nine arguments
+    "bad_alloc is an error": (8, 99),  # before, it leaves the C function, which ends the process
+    "SaveParams": (8, 99),
     "finalizes replaced globals": (5, 6),  # from 0.7 on the registry never frees a function
     "functions in containers": (9, 99),
     "removes globals": (8, 99),
     "type keys that end": (9, 99),  # 0.8's TVMObjectTypeIndex2Key leaves the NUL out
     "bool arguments": (18, 99),  # kTVMArgBool; an unknown code aborts the process
     "numbers in containers": (18, 99),  # before, an Array or Map holds objects only
+    "number keys by address": (18, 20),  # a Map finds no number that is equal to a key
     "ADT": (7, 20),
     "graph executor": (5, 19),
     "weights of a graph factory": (9, 19),  # before, it does not tell which inputs they are
@@ -28,11 +42,31 @@ FACTS: dict[str, tuple[int, int]] = {
     "Relax VM": (16, 99),
     "devices of DLPack 0.7": (11, 99),
     "128-byte alignment": (7, 9),  # kAllocAlignment; 64 in all others
-    "6-argument kernels": (7, 20),
+    "6-argument kernels": (7, 99),  # before, three arguments: nowhere for a compiled function's result
 }
 
 #: The minor version that stands for every one of tvm-ffi's generation (TVM 0.22 and later).
 MODERN = 22
+
+#: Before TVM 0.7: the name of a global function -> the name that the thing had.
+OLD_NAMES: dict[str, str] = {
+    "runtime.GetDeviceAttr": "_GetDeviceAttr",
+    "runtime.ModuleGetImport": "module._GetImport",
+    "runtime.ModuleGetSource": "module._GetSource",
+    "runtime.ModuleGetTypeKey": "module._GetTypeKey",
+    "runtime.ModuleImportsSize": "module._ImportsSize",
+    "runtime.ModuleLoadFromFile": "module._LoadFromFile",
+    "runtime.ModuleSaveToFile": "module._SaveToFile",
+    "runtime.RPCTimeEvaluator": "module._RPCTimeEvaluator",
+    "runtime.RuntimeEnabled": "module._Enabled",
+    "runtime.SystemLib": "module._GetSystemLib",
+}
+
+#: Before TVM 0.8: as above.
+GRAPH_RUNTIME_NAMES: dict[str, str] = {
+    "tvm.graph_executor.create": "tvm.graph_runtime.create",
+    "tvm.graph_executor_debug.create": "tvm.graph_runtime_debug.create",
+}
 
 #: On tvm-ffi: the classic name of a global function -> the name that the thing has there.
 MODERN_NAMES: dict[str, str] = {
@@ -74,8 +108,26 @@ TIME_EVALUATOR: dict[int, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def holds(fact: str, minor: int) -> bool:
+    """Whether a fact holds for TVM 0.`minor`."""
+    first, last = FACTS[fact]
+    return first <= minor <= last
+
+
+def name_in(minor: int, name: str) -> str:
+    """What a global function is called in TVM 0.`minor`, given its name in the last classic versions."""
+    if minor == MODERN:
+        return MODERN_NAMES.get(name, name)
+    if minor < 7 and name in OLD_NAMES:
+        return OLD_NAMES[name]
+    return GRAPH_RUNTIME_NAMES.get(name, name) if minor < 8 else name
+
+
 def fingerprint(
-    has_symbol: Callable[[str], bool], has_global: Callable[[str], bool], arity_text: Callable[[str], str]
+    has_symbol: Callable[[str], bool],
+    has_global: Callable[[str], bool],
+    arity_text: Callable[[str], str],
+    aligns_to_64: Callable[[], bool],
 ) -> tuple[int, int, str]:
     """The range of versions a classic runtime is of, and by what it was told.
 
@@ -85,6 +137,8 @@ def fingerprint(
         Whether the library exports a symbol, or has registered a global function.
     arity_text : callable
         The error text of calling a global function with no arguments.
+    aligns_to_64 : callable
+        Whether arrays start at multiples of 64 that are none of 128.
 
     Returns
     -------
@@ -97,6 +151,8 @@ def fingerprint(
         return 5, 5, "no TVMObjectFree"
     if has_symbol("TVMExtTypeFree"):
         return 6, 6, "TVMExtTypeFree"
+    if not has_symbol("TVMObjectRetain"):  # some months before 0.7, and with the C functions of 0.6
+        return 6, 6, "TVMObjectFree, neither TVMExtTypeFree nor TVMObjectRetain"
     if not has_symbol("TVMFuncRemoveGlobal"):
         return 7, 7, "TVMObjectRetain, no TVMFuncRemoveGlobal"
     if not has_global("runtime.ModuleGetFormat"):
@@ -105,9 +161,11 @@ def fingerprint(
         if has_global("runtime.SanitizeName"):
             return 11, 11, "runtime.SanitizeName, no runtime.ModuleGetPropertyMask"
         arity = re.search(r"expects (\d+) arguments", arity_text("runtime.RPCTimeEvaluator"))
-        count = arity[1] if arity else "?"
-        first, last = {"10": (9, 9), "11": (10, 10)}.get(count, (9, 10))
-        return first, last, f"runtime.RPCTimeEvaluator takes {count} arguments"
+        if arity is None:  # built without RPC
+            minor, multiple = (10, 64) if aligns_to_64() else (9, 128)
+            return minor, minor, f"no runtime.ModuleGetPropertyMask, arrays at multiples of {multiple}"
+        minor = 9 if arity[1] == "10" else 10
+        return minor, minor, f"runtime.RPCTimeEvaluator takes {arity[1]} arguments"
     if not has_symbol("TVMAPISetLastPythonError"):
         return 12, 13, "runtime.ModuleGetPropertyMask, no TVMAPISetLastPythonError"
     if not has_symbol("TVMThrowLastError"):

@@ -16,7 +16,7 @@ from ._tvm import ffi, lib
 from .device import Device
 from .dtype import DataType
 from .errors import TVMAttributeError, TVMValueError
-from .facts import MODERN, MODERN_NAMES
+from .facts import name_in
 from .library import known_runtime, load_runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,8 +102,8 @@ def get_global_func(name: str, allow_missing: bool = False) -> Optional[PackedFu
     if found is None:
         _name_bytes(name)
         # Most often there is a runtime and it has the name: only now is it asked which one it is.
-        modern_name = MODERN_NAMES.get(name, name) if load_runtime().minor == MODERN else name
-        found = find_global(PackedFunc, name) or find_global(PackedFunc, modern_name)
+        other_name = name_in(load_runtime().minor, name)
+        found = find_global(PackedFunc, name) or find_global(PackedFunc, other_name)
     if found is not None:
         return found  # type: ignore[no-any-return]
     if allow_missing:

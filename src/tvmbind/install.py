@@ -76,9 +76,10 @@ class Pin:
         return folder() / self.name / Path(self.member).name
 
 
-#: hhb-tvm is T-Head's build of TVM: the only wheels on PyPI with TVM's classic runtime. Of a version's wheels
-#: these ask the least of the system: glibc 2.29, libstdc++ of gcc 9 (0.8: 2.27, gcc 7). The modern one needs
-#: libtvm_ffi beside it, which the package apache-tvm-ffi has.
+#: hhb-tvm is T-Head's build of TVM. Of a version's wheels these ask the least of the system: glibc 2.29,
+#: libstdc++ of gcc 9 (0.8: 2.27, gcc 7). 0.19 is a build for the compiler's users of another project; 0.6 and 0.5
+#: are what DLR, Amazon's runtime for compiled models, was linked with: versions on the way to 0.7 and to 0.6, with
+#: the C functions of 0.6 and 0.5. The modern one needs libtvm_ffi beside it, which the package apache-tvm-ffi has.
 PINS: dict[str, Pin] = {
     item.name: item
     for item in (
@@ -92,6 +93,19 @@ PINS: dict[str, Pin] = {
             wheel_size=67_774_369,
             library_sha256="aff029a781f5b3c46393de2222e11ca3a021d8fea5593d7eca1e29c640707753",
             library_size=4_942_248,
+        ),
+        Pin(
+            name="0.19",
+            tvm="0.19.0",
+            version="0.19.0.12",
+            python="3.11",
+            abi="cp311",
+            wheel_sha256="fd389e502d216293be51288fcd73029484488974229a952fe324f4075619af99",
+            wheel_size=46_924_288,
+            library_sha256="3edd007f507d0c050ce6eee0f28391236e2735051f2cecbfc5537b5c0b72a931",
+            library_size=4_857_296,
+            platform="manylinux_2_27_x86_64",
+            package="xtc-tvm-python-bindings",
         ),
         Pin(
             name="0.9",
@@ -114,6 +128,32 @@ PINS: dict[str, Pin] = {
             wheel_size=47_192_116,
             library_sha256="9be7c730891f008d9140350c81a9b85459916fa97f064244d62cb5d610b99484",
             library_size=2_634_528,
+        ),
+        Pin(
+            name="0.6",
+            tvm="0.7.dev0",
+            version="1.1",
+            python="3.11",
+            abi="none",
+            wheel_sha256="c55410d2a56b5b8a50a4dc8c2c7409036c5dd7a83cb2e9e6fef46c64bbebf6e9",
+            wheel_size=615_331,
+            library_sha256="2b4f18601c0b5a50cc66b000e0d8b79f850b01a570c8b1311c936f702d92f6f7",
+            library_size=1_558_010,
+            package="dlr",
+            member="dlr-1.1.data/data/dlr/libdlr.so",
+        ),
+        Pin(
+            name="0.5",
+            tvm="0.6.dev0",
+            version="1.0",
+            python="3.11",
+            abi="none",
+            wheel_sha256="a3258614eb56091c7aa5a78da639aa404b14c1886085914000253bdfcf6117cc",
+            wheel_size=470_787,
+            library_sha256="90153abc91175d90269cf2a55783d66e7510956db0e63f5d98fba80729c3687d",
+            library_size=1_177_552,
+            package="dlr",
+            member="dlr-1.0.data/data/dlr/libdlr.so",
         ),
         Pin(
             name="0.27",

@@ -87,8 +87,7 @@ class RuntimeInfo(NamedTuple):
             return lib.tvmb_loaded_path(fact.encode()) != ffi.NULL
         if fact.startswith("TVM"):
             return bool(lib.tvmb_has(fact.encode()))
-        first, last = facts.FACTS[fact]
-        return first <= self.minor <= last
+        return facts.holds(fact, self.minor)
 
 
 def load_runtime(path: Union[str, os.PathLike[str], None] = None) -> RuntimeInfo:
@@ -220,6 +219,14 @@ def _open_modern(file: str, source: str, present: Optional[str], chosen: bool) -
     )
 
 
+#: Facts, and what csrc/old.c does where they do not hold.
+_ADAPTED = {
+    "callback codes by address": lib.TVMB_CODE_BY_VALUE,
+    "device copies of arrays": lib.TVMB_OTHER_COPY,
+    "bad_alloc is an error": lib.TVMB_BAD_ALLOC_ENDS,
+}
+
+
 def _open_classic(path: str, source: str) -> RuntimeInfo:
     problem = load_errors.file_problem(path)
     if problem:
@@ -232,17 +239,13 @@ def _open_classic(path: str, source: str) -> RuntimeInfo:
         raise RuntimeNotFoundError(f"{path} is no TVM runtime: it has neither TVMFuncCall nor TVMFFIFunctionCall")
     lib.tvmb_bind_classic(library)
     first, last, evidence = facts.fingerprint(
-        lambda name: lib.tvmb_symbol(library, name.encode()) != ffi.NULL, _has_global, _arity_text
+        lambda name: lib.tvmb_symbol(library, name.encode()) != ffi.NULL, _has_global, _arity_text, _aligns_to_64
     )
-    if first < facts.FACTS["arrays are objects"][0]:
-        raise RuntimeNotFoundError(
-            f"{path} is TVM 0.{first}, whose C functions take other arguments; tvmbind runs on 0.7 and newer"
-        )
+    lib.tvmb_adapt_classic(sum(number for fact, number in _ADAPTED.items() if not facts.holds(fact, first)))
     if lib.tvmb_symbol(library, b"GOMP_parallel") != ffi.NULL:
         _settle_thread_count()
-    low, high = facts.FACTS["128-byte alignment"]
     version = f"0.{first}" if first == last else f"0.{first}-0.{last}"
-    alignment = 128 if low <= first <= high else 64
+    alignment = 128 if facts.holds("128-byte alignment", first) else 64
     found = lib.tvmb_loaded_path(b"TVMFuncCall") if os.sep not in path else ffi.NULL
     file = ffi.string(found).decode() if found != ffi.NULL else path
     return RuntimeInfo(file, search.CLASSIC, version, evidence, source, alignment, first, (file,))
@@ -277,6 +280,14 @@ def _arity_text(name: str) -> str:
     failed = lib.tvmb_call(handle, b"", 0, b"", ffi.NULL, ffi.new("int64_t *")) < 0
     lib.tvmb_free_function(handle)
     return ffi.string(lib.TVMGetLastError()).decode(errors="replace") if failed else ""
+
+
+def _aligns_to_64() -> bool:
+    handles = [lib.tvmb_array_alloc((size,), 1, 2, 32, 1, 1, 0) for size in range(1, 33)]  # float32 on the host
+    addresses = [int(ffi.cast("uintptr_t", ffi.cast("DLTensor *", handle).data)) for handle in handles if handle > 0]
+    for handle in handles:
+        lib.tvmb_free_array(max(handle, 0))
+    return any(address % 128 for address in addresses)
 
 
 def _same(one: str, other: str) -> bool:

@@ -6,7 +6,6 @@ Source: TVM's ``runtime/library_module.cc`` (a library's modules), ``runtime/fil
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple, Optional, Union
 
@@ -43,16 +42,6 @@ _FACTORIES: dict[str, type[BufferedExecutor]] = {
     "AotExecutorFactory": AotModule,
 }
 
-# What a library of each kind of module needs of the runtime.
-_NEEDS = {
-    "GraphExecutorFactory": "a graph executor (TVM 0.8 to 0.19)",
-    "GraphRuntimeFactory": "a graph executor (TVM 0.7 to 0.19)",
-    "AotExecutorFactory": "an AOT executor (TVM 0.9 to 0.19)",
-    "VMExecutable": "Relay's virtual machine (TVM 0.7 to 0.19)",
-    "relax.Executable": "Relax's virtual machine of TVM 0.14 to 0.19",
-    "relax.VMExecutable": "Relax's virtual machine of TVM 0.20 or newer",
-}
-
 
 class _Files(NamedTuple):
     """Paths by what they hold."""
@@ -84,15 +73,11 @@ def _load(file: str) -> Module:
     try:
         return load_module(file, "" if named else "so")
     except TVMOSError as error:
-        kind = re.search(r"created using \{?([\w.]+)", str(error))
-        title = load_runtime().title
-        if "Invalid VM file format" in str(error):
-            advice = "it is for Relay's virtual machine, and only the version of TVM that compiled it runs it"
-        elif kind and kind[1] in _NEEDS:
-            advice = f"it needs {_NEEDS[kind[1]]}, which this runtime lacks"
-        else:
+        if "Invalid VM file format" not in str(error):
             raise
-        raise TVMOSError(f"cannot load {file}: {advice}. This is {title} ({load_runtime().path})") from error
+        advice = "it is for Relay's virtual machine, and only the version of TVM that compiled it runs it"
+        info = load_runtime()
+        raise TVMOSError(f"cannot load {file}: {advice}. This is {info.title} ({info.path})") from error
 
 
 def _maker(
@@ -155,7 +140,7 @@ def _graph_maker(
             if "no such function" not in str(error):
                 raise
             raise TVMValueError(f"the graph and the library are of two models: {error}") from error
-        if raw is not None and like is not None:
+        if raw is not None and like is not None and load_runtime().has("shared weights"):
             made.share_params(like, raw)
         elif raw is not None:
             made.load_params(raw)

@@ -72,6 +72,8 @@ def open_modern(path: str, present: Optional[str], chosen: bool) -> Opened:
     RuntimeNotFoundError
         If there is no libtvm_ffi, or a runtime that was named does not fit it.
     """
+    if _is_prototype(path):
+        raise RuntimeNotFoundError(f"{path} {_OF_0_21}")
     named = os.path.basename(path).startswith("libtvm_runtime")
     ffi_file = present or (_beside(path, FFI_NAMES) or package_file("tvm_ffi", FFI_NAMES) if named else path)
     if ffi_file is None:
@@ -80,9 +82,7 @@ def open_modern(path: str, present: Optional[str], chosen: bool) -> Opened:
     if library is None:
         raise RuntimeNotFoundError(_reason(ffi_file))
     if lib.tvmb_symbol(library, b"TVMFFIGetVersion") == ffi.NULL:
-        raise RuntimeNotFoundError(
-            f"{ffi_file} is of TVM 0.21, whose interface no other version has; use TVM 0.20 or older, or 0.22 or newer"
-        )
+        raise RuntimeNotFoundError(f"{ffi_file} {_OF_0_21}")
     if lib.tvmb_bind_modern(library) < 0:
         missing = ffi.string(lib.tvmb_missing_name()).decode()
         raise RuntimeNotFoundError(f"{ffi_file} has no {missing}: it is no libtvm_ffi of 0.1.0 or newer")
@@ -108,6 +108,7 @@ def open_modern(path: str, present: Optional[str], chosen: bool) -> Opened:
     return Opened(ffi_file, runtime, version, "")
 
 
+_OF_0_21 = "is of TVM 0.21, whose interface no other version has; use TVM 0.20 or older, or 0.22 or newer"
 _FITTING = (
     "a runtime of TVM 0.25 needs apache-tvm-ffi 0.1.12 or older, one of 0.26 or newer needs 0.1.13.post1 or newer"
 )
@@ -128,6 +129,15 @@ def is_modern(file: str) -> bool:
             return data.find(b"\0TVMFuncCall\0") < 0 and data.find(b"\0TVMFFI") >= 0
     except (OSError, ValueError):  # not there, or empty
         return False
+
+
+def _is_prototype(file: str) -> bool:
+    """Whether a library is TVM 0.21's, which has tvm-ffi's C functions in it, as they were then.
+
+    To be asked before it is opened: beside libtvm_ffi it ends the process.
+    """
+    with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(b"\0TVMFFIObjectFree\0") >= 0
 
 
 def _beside(path: str, names: tuple[str, ...]) -> Optional[str]:

@@ -14,13 +14,14 @@ from ._core import Handle, check
 from ._tvm import ffi, lib
 from .container import Array
 from .device import Device, cpu
-from .errors import TVMAttributeError, TVMError, TVMOSError
+from .errors import TVMAttributeError, TVMError, TVMNotImplementedError, TVMOSError
 from .facts import TIME_EVALUATOR
 from .function import PackedFunc, get_global_func
 from .library import load_runtime, load_runtime_for, promote
 
 _MODULE = 9  # kTVMModuleHandle
 _MAIN = "__tvm_main__"
+_LIBRARY = ("library", "dso")  # the kind of a compiled library; the second before TVM 0.7
 # What libraries have under names of the runtime's own that is no function (TVM's runtime/module.h).
 _DATA = (b"__TVM", b"__tvm_dev_mblob", b"__tvm_module_ctx")
 # What a GraphExecutorFactory has besides its model's name, which makes an executor.
@@ -116,7 +117,7 @@ class Module(Handle):
         self._handle = handle
         self._owner = owner
         self._entry = self._file = self._graph = self._kind = self._main = None
-        self._hash = hash(handle)
+        self._hash = hash(self._identity())
         self._pins = Pins()
         return self
 
@@ -149,6 +150,8 @@ class Module(Handle):
         if self._is_foreign(encoded):
             found = (each._find(name, True) for each in self.imported_modules) if query_imports else ()
             return next((each for each in found if each is not None), None)
+        if self._type_key() in _LIBRARY and not load_runtime().has("6-argument kernels"):
+            return self._find_old(name, query_imports)
         out = ffi.new("TVMFunctionHandle *")
         code = lib.TVMModGetFunction(self._pointer(), encoded, bool(query_imports), out)
         if code and name == _MAIN:  # the runtime fails where the library does not say which one it is
@@ -174,6 +177,24 @@ class Module(Handle):
             return None
         return self._find("get_graph_json", False), self._find("get_graph_params", False), None
 
+    def _find_old(self, name: str, query_imports: bool) -> Optional[PackedFunc]:
+        """As `_find`, in a compiled library, on a runtime before TVM 0.7.
+
+        It calls compiled functions with three of their six arguments. One that was compiled since writes its
+        result through the fourth, which then points anywhere: csrc/old.c calls it with all.
+        """
+        out, encoded = ffi.new("TVMFunctionHandle *"), name.encode()
+        code = lib.TVMModGetFunction(self._pointer(), encoded, False, out)
+        if code and name != _MAIN:  # as above
+            check(code)
+        if code == 0 and out[0]:
+            file = _files.get(self._identity())
+            if file is not None:
+                check(lib.tvmb_compiled_function(os.fsencode(file), encoded, out[0], out))
+            return PackedFunc._from_handle(int(ffi.cast("uintptr_t", out[0])), name=name, keep=self._pins)  # type: ignore[no-any-return]
+        found = (each._find(name, True) for each in self.imported_modules) if query_imports else ()
+        return next((each for each in found if each is not None), None)
+
     def _is_foreign(self, name: bytes) -> bool:
         """Whether the system's loader would find something else by this name: the runtime asks for it.
 
@@ -181,7 +202,7 @@ class Module(Handle):
         """
         if name.startswith(_DATA) or not name:
             return True
-        if self._file is None or self._type_key() != "library" or lib.tvmb_symbol(ffi.NULL, name) == ffi.NULL:
+        if self._file is None or self._type_key() not in _LIBRARY or lib.tvmb_symbol(ffi.NULL, name) == ffi.NULL:
             return False
         functions = artifact.defined_functions(self._file)
         return functions is not None and name not in functions
@@ -335,7 +356,9 @@ class Module(Handle):
         self.get_function(func_name)
         minor = load_runtime().minor
         names = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
-        make = _runtime_func("RPCTimeEvaluator")
+        make = get_global_func("runtime.RPCTimeEvaluator", allow_missing=True)
+        if make is None:
+            raise TVMNotImplementedError(f"{load_runtime().title} has no time evaluator here: it is built without RPC")
         run = make(self, func_name, *where, *(given[name] for name in names))
 
         def evaluator(*args: Any) -> BenchmarkResult:
@@ -346,8 +369,14 @@ class Module(Handle):
     def _pointer(self) -> Any:
         return ffi.cast("void *", self._open_handle())
 
+    def _identity(self) -> int:
+        """What is the same for every handle of one module; 0 if closed."""
+        if self._handle and not load_runtime().has("modules are objects"):
+            return int(ffi.cast("uintptr_t *", self._handle)[0])  # a handle is a box that holds the pointer
+        return self._handle
+
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Module) and 0 != self._handle == other._handle)
+        return self is other or (isinstance(other, Module) and 0 != self._identity() == other._identity())
 
     def __hash__(self) -> int:
         return self._hash  # type: ignore[no-any-return]
@@ -389,9 +418,12 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     out = ffi.new("TVMModuleHandle *")
     code = lib.TVMModLoadFromFile(os.fsencode(file), fmt.encode(), out)
     if code:
+        artifact.check_loader(seen, info, _core.last_error_text())
         _core.raise_error(code, default=TVMOSError)
     module: Module = Module._from_handle(int(ffi.cast("uintptr_t", out[0])))
     module._file = file
+    if not info.has("6-argument kernels"):
+        _files[module._identity()] = file
     return module
 
 
@@ -415,6 +447,8 @@ def _runtime_func(name: str) -> PackedFunc:
 
 
 _cache: dict[str, PackedFunc] = {}
+# Before TVM 0.7: what `Module._identity` gives -> the file. An import is such a module, and does not know its own.
+_files: dict[int, str] = {}
 
 
 def _reaches(start: Module, goal: Module) -> bool:

@@ -15,6 +15,8 @@ import threading
 from collections import OrderedDict
 from typing import NamedTuple, Optional
 
+from .._tvm import lib
+
 _MARK = re.compile(r"(?:\n  File \"tvmbind\", line 1, in)? ?\[Python exception #(\d+)\]")
 # tvm-ffi's thread pool keeps of its workers' errors only what they say.
 _TASK = re.compile(r"(?:\A\w+: |^)Task \d+ error: ", re.MULTILINE)
@@ -28,14 +30,20 @@ class _Parked(NamedTuple):
 
 
 _waiting: OrderedDict[int, _Parked] = OrderedDict()
+# Those among them that were raised on threads which Python did not start.
+_of_workers: set[int] = set()
 _numbers = itertools.count(1)
 
 
 def park(error: BaseException) -> bytes:
     """Keeps an exception until its mark comes by; returns the text that carries the mark."""
     message = _text(error)
-    number = next(_numbers)
-    _waiting[number] = _Parked(error, threading.get_ident(), message)
+    number, thread = next(_numbers), threading.get_ident()
+    _waiting[number] = _Parked(error, thread, message)
+    if not any(each.ident == thread and not isinstance(each, threading._DummyThread) for each in threading.enumerate()):
+        _of_workers.intersection_update(_waiting)
+        _of_workers.add(number)
+        lib.tvmb_note_worker()
     # An exception whose text the runtime dropped is never asked for: keep only the newest.
     while len(_waiting) > _KEPT:
         _waiting.popitem(last=False)
@@ -62,11 +70,13 @@ def _of_tasks(text: str) -> list[int]:
 
 
 def claim_last() -> Optional[BaseException]:
-    """Takes the newest exception parked on this thread: the runtime lost its text."""
+    """Takes the newest exception parked on this thread, or else by a worker: the runtime lost its text."""
     ident = threading.get_ident()
-    for number, entry in reversed(list(_waiting.items())):
-        if entry.thread == ident:
-            _waiting.pop(number, None)
+    waiting = list(reversed(list(_waiting.items())))
+    mine = [number for number, entry in waiting if entry.thread == ident]
+    for number in mine or [number for number, _ in waiting if number in _of_workers]:
+        entry = _waiting.pop(number, None)
+        if entry is not None:
             return entry.error
     return None
 

@@ -9,6 +9,17 @@ from typing import Any, Callable, Optional, TypeVar
 from .._tvm import lib
 
 Self = TypeVar("Self", bound="Handle")
+# Held while a handle changes owner or is let go: two threads that did so at once would free it twice.
+_changing_owner = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _changing_owner
+    _changing_owner = threading.RLock()  # another thread may have held it, and there is none in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Handle:
@@ -45,8 +56,9 @@ class Handle:
 
     def close(self) -> None:
         """Lets go of the native object now; what else uses it keeps it alive. Twice does no harm."""
-        handle, owner = self._handle, self._owner
-        self._handle, self._owner = 0, None
+        with _changing_owner:
+            handle, owner = self._handle, self._owner
+            self._handle, self._owner = 0, None
         if handle and owner is None:
             self._free(handle)
 
@@ -73,18 +85,6 @@ class Handle:
 
     def __reduce__(self) -> Any:
         self.__copy__()
-
-
-_changing_owner = threading.RLock()
-
-
-def _after_fork() -> None:
-    global _changing_owner
-    _changing_owner = threading.RLock()  # another thread may have held it, and there is none in the child
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Lease:
@@ -120,7 +120,6 @@ class ArrayHandle(Handle):
         return self
 
     def _leased(self) -> Any:
-        # Two threads that each made a lease would free the array twice.
         with _changing_owner:
             if self._owner is None:
                 handle, lease = self._open_handle(), Lease()

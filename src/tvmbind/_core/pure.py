@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from math import prod
 from typing import Any, Callable, Optional, TypeVar
 
 from .._tvm import ffi, lib
@@ -31,6 +32,11 @@ _ONE_STR = bytes([encode.STR])
 _plan_of = encode._plans.get
 _new_result = ffi.typeof("int64_t[1]")
 _NULL = ffi.NULL
+try:
+    # PyPy collects when its own memory grows, and does not see the runtime's.
+    from __pypy__ import add_memory_pressure as _tell_of_memory  # type: ignore[import-not-found]
+except ImportError:
+    _tell_of_memory = None
 # Memory for results. A list is a free list that threads can share: append and pop are atomic.
 _results: list[Any] = [ffi.new(_new_result)]
 _take_result, _give_result = _results.pop, _results.append
@@ -209,6 +215,8 @@ def alloc_array(kind: type[ArrayHandle], shape: tuple[int, ...], *numbers: int) 
     handle = lib.tvmb_array_alloc(shape, len(shape), *numbers)
     if handle < 0:
         raise_error(handle)
+    if _tell_of_memory is not None:
+        _tell_of_memory(prod(shape) * numbers[1] * numbers[2] // 8)
     return kind._from_handle(handle)
 
 

@@ -11,6 +11,8 @@ from ..library import known_runtime
 from . import carry
 from .handle import is_handle
 
+_ALREADY_SET = -2  # from TVM 0.8 on: C++'s EnvErrorAlreadySet
+
 
 def raise_error(
     code: int,
@@ -35,6 +37,8 @@ def raise_error(
         error = _closed(function, args)
     elif code == lib.TVMB_MISSING:
         error = _missing()
+    elif code == _ALREADY_SET:  # what TVMGetLastError has is of some earlier call
+        error = TVMError("a function that TVM called failed, and left the error to its own language (code -2)")
     elif code == lib.TVMB_MEMORY:
         error = TVMMemoryError("no memory to pass the arguments")
     else:

