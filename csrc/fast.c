@@ -109,6 +109,7 @@ static PyMethodDef methods[] = {
     {"set_registry", set_registry, METH_O, NULL},
     {"set_list_maker", set_list_maker, METH_VARARGS, NULL},
     {"quicken", quicken, METH_VARARGS, NULL},
+    {"vectorcalled", vectorcalled, METH_O, NULL},
     {"lend", lend, METH_O, NULL},
     {"alloc_array", alloc_array, METH_VARARGS, NULL},
     {"register_ndarray", register_ndarray, METH_VARARGS, NULL},

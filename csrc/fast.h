@@ -42,6 +42,16 @@ PyAPI_FUNC(int) PyBuffer_FillInfo(Py_buffer *view, PyObject *object, void *memor
 #define Py_bf_getbuffer 1
 #endif
 
+/* PEP 590, as CPython has it since 3.8, and a convention of 3.7's: both came into the stable ABI later, unchanged. */
+#ifndef Py_TPFLAGS_HAVE_VECTORCALL
+#define Py_TPFLAGS_HAVE_VECTORCALL (1UL << 11)
+#endif
+#ifndef METH_FASTCALL
+#define METH_FASTCALL 0x0080
+#endif
+typedef PyObject *(*Vectorcall)(PyObject *self, PyObject *const *args, size_t nargs, PyObject *names);
+#define COUNT_OF(nargs) ((Py_ssize_t)((nargs) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
+
 typedef struct {
   PyObject_HEAD
   PyObject *weakrefs;
@@ -60,6 +70,7 @@ typedef struct {
 
 typedef struct {
   Handle base;
+  Vectorcall vectorcall;
   PyObject *name;
   PyObject *keep;
   int direct; /* a closure of Python's, and nothing else */
@@ -142,6 +153,9 @@ extern TVMB_THREAD int lock_is_held;
 int make_function_type(PyObject *module);
 void after_fork(void);
 PyObject *raise_code(int code, PyObject *function, PyObject *args);
+PyObject *call_python(PyObject *func, PyObject *first, PyObject *const *args, Py_ssize_t n, PyObject *names);
+Function *wrap_function(PyTypeObject *type, int64_t handle, PyObject *name, PyObject *keep);
+PyObject *vectorcalled(PyObject *module, PyObject *type);
 
 /* fast_callback.c */
 int make_closure_type(PyObject *module);

@@ -2,6 +2,7 @@
 #include "fast.h"
 
 #include <stddef.h>
+#include <string.h>
 
 PyObject *function_type;
 
@@ -25,39 +26,53 @@ PyObject *raise_code(int code, PyObject *function, PyObject *args) {
   return NULL;
 }
 
-/* What C cannot pack, and errors of arguments. */
-static PyObject *call_in_python(PyObject *self, PyObject *args, PyObject *kwargs) {
-  Py_ssize_t n = PyTuple_Size(args);
-  PyObject *all = PyTuple_New(n + 1), *result;
+/* The arguments as a tuple, after the function if one is given. */
+static PyObject *tuple_of(PyObject *first, PyObject *const *args, Py_ssize_t n) {
+  Py_ssize_t start = first != NULL;
+  PyObject *all = PyTuple_New(start + n);
   if (all == NULL) return NULL;
-  Py_INCREF(self);
-  PyTuple_SetItem(all, 0, self);
+  Py_XINCREF(first);
+  if (first) PyTuple_SetItem(all, 0, first);
   for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject *arg = PyTuple_GetItem(args, i);
-    Py_INCREF(arg);
-    PyTuple_SetItem(all, i + 1, arg);
+    Py_INCREF(args[i]);
+    PyTuple_SetItem(all, start + i, args[i]);
   }
-  result = PyObject_Call(python.call, all, kwargs);
-  Py_DECREF(all);
+  return all;
+}
+
+/* A call of a Python function; the values of keywords come after the n other arguments. */
+PyObject *call_python(PyObject *func, PyObject *first, PyObject *const *args, Py_ssize_t n, PyObject *names) {
+  PyObject *all = tuple_of(first, args, n), *kwargs = NULL, *result = NULL;
+  if (all && names && (kwargs = PyDict_New()) != NULL)
+    for (Py_ssize_t i = 0; kwargs && i < PyTuple_Size(names); ++i)
+      if (PyDict_SetItem(kwargs, PyTuple_GetItem(names, i), args[n + i])) Py_CLEAR(kwargs);
+  if (all && (names == NULL || kwargs)) result = PyObject_Call(func, all, kwargs);
+  Py_XDECREF(all);
+  Py_XDECREF(kwargs);
   return result;
 }
 
-static void release(PyObject *args, Room *rooms, Py_ssize_t n) {
-  for (Py_ssize_t i = 0; i < n; ++i) release_room(PyTuple_GetItem(args, i), &rooms[i]);
+static PyObject *raise_of_call(int code, PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  PyObject *given = tuple_of(NULL, args, n);
+  if (given) raise_code(code, self, given);
+  Py_XDECREF(given);
+  return NULL;
 }
 
-/* Calls with these arguments if they all can go as they are; *done says whether. */
-static PyObject *call_in_c(PyObject *self, PyObject *args, int *done) {
+static void release(PyObject *const *args, Room *rooms, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; ++i) release_room(args[i], &rooms[i]);
+}
+
+/* Calls with these arguments if they all can go as they are; else NULL with no error set, and nothing was called. */
+static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n) {
   TVMValue values[FEW];
   int codes[FEW];
   Room rooms[FEW];
   int64_t bits;
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
-  Py_ssize_t n = PyTuple_Size(args);
-  *done = 0;
   if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NULL;
   for (Py_ssize_t i = 0; i < n; ++i)
-    if (pack(PyTuple_GetItem(args, i), &values[i], &codes[i], &rooms[i])) {
+    if (pack(args[i], &values[i], &codes[i], &rooms[i])) {
       release(args, rooms, i);
       return NULL;
     }
@@ -71,25 +86,57 @@ static PyObject *call_in_c(PyObject *self, PyObject *args, int *done) {
     code = tvm->call(handle, values, codes, (int)n, &bits);
     PyEval_RestoreThread(state);
   }
-  PyObject *result = code < 0 ? raise_code(code, self, args) : to_python(code, bits);
+  PyObject *result = code < 0 ? raise_of_call(code, self, args, n) : to_python(code, bits);
   release(args, rooms, n);
-  *done = 1;
   return result;
 }
 
+static PyObject *function_vectorcall(PyObject *self, PyObject *const *args, size_t nargs, PyObject *names) {
+  Py_ssize_t n = COUNT_OF(nargs);
+  PyObject *result = names ? NULL : call_in_c(self, args, n);
+  /* What C cannot pack, and errors of arguments. */
+  return result || PyErr_Occurred() ? result : call_python(python.call, self, args, n, names);
+}
+
+/* Of classes that Python code made of this one, before CPython 3.12. */
 static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs) {
-  int done = 0;
-  PyObject *result = kwargs ? NULL : call_in_c(self, args, &done);
-  return done ? result : call_in_python(self, args, kwargs);
+  PyObject *few[FEW], *result = NULL;
+  Py_ssize_t n = PyTuple_Size(args);
+  if (n <= FEW && kwargs == NULL) {
+    for (Py_ssize_t i = 0; i < n; ++i) few[i] = PyTuple_GetItem(args, i);
+    result = call_in_c(self, few, n);
+    if (result || PyErr_Occurred()) return result;
+  }
+  PyObject *all = PyTuple_New(n + 1);
+  if (all == NULL) return NULL;
+  for (Py_ssize_t i = 0; i <= n; ++i) {
+    PyObject *each = i ? PyTuple_GetItem(args, i - 1) : self;
+    Py_INCREF(each);
+    PyTuple_SetItem(all, i, each);
+  }
+  result = PyObject_Call(python.call, all, kwargs);
+  Py_DECREF(all);
+  return result;
 }
 
 /* The call, if every argument can go as it is; else NotImplemented, and nothing has been called. */
-static PyObject *function_in_place(PyObject *self, PyObject *args) {
-  int done;
-  PyObject *result = call_in_c(self, args, &done);
-  if (done) return result;
+static PyObject *function_in_place(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  PyObject *result = call_in_c(self, args, n);
+  if (result || PyErr_Occurred()) return result;
   Py_INCREF(Py_NotImplemented);
   return Py_NotImplemented;
+}
+
+/* A new object of this class, which takes over the reference to the function; name and keep may be NULL. */
+Function *wrap_function(PyTypeObject *type, int64_t handle, PyObject *name, PyObject *keep) {
+  Function *made = (Function *)wrap(type, handle, kTVMPackedFuncHandle);
+  if (made == NULL) return NULL;
+  Py_XINCREF(name);
+  Py_XINCREF(keep);
+  made->vectorcall = function_vectorcall;
+  made->name = name;
+  made->keep = keep;
+  return made;
 }
 
 static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *kwargs) {
@@ -98,17 +145,13 @@ static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *
   int direct = 0;
   PyObject *owner = NULL, *name = NULL, *keep = NULL;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|OOOp", names, &handle, &owner, &name, &keep, &direct)) return NULL;
-  PyObject *made = PyType_GenericAlloc((PyTypeObject *)type, 0);
+  Function *made = wrap_function((PyTypeObject *)type, 0, name, keep);
   if (made == NULL) return NULL;
   Py_XINCREF(owner);
-  Py_XINCREF(name);
-  Py_XINCREF(keep);
-  ((Handle *)made)->handle = handle;
-  ((Handle *)made)->owner = owner;
-  ((Function *)made)->name = name;
-  ((Function *)made)->keep = keep;
-  ((Function *)made)->direct = direct;
-  return made;
+  made->base.handle = handle;
+  made->base.owner = owner;
+  made->direct = direct;
+  return (PyObject *)made;
 }
 
 static PyObject *function_name(PyObject *self, void *unused) {
@@ -148,7 +191,7 @@ static PyMethodDef methods[] = {
     {"_from_handle", (PyCFunction)(void (*)(void))function_from_handle, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
      "Wraps a handle. With no owner the wrapper takes over the caller's reference."},
     {"close", function_close, METH_NOARGS, "Lets go of the function, and of what it kept. Twice does no harm."},
-    {"_in_place", function_in_place, METH_VARARGS,
+    {"_in_place", (PyCFunction)(void (*)(void))function_in_place, METH_FASTCALL,
      "The call, if every argument can go as it is; else NotImplemented, and nothing has been called."},
     {NULL, NULL, 0, NULL},
 };
@@ -160,6 +203,7 @@ static PyGetSetDef properties[] = {
 
 static PyMemberDef members[] = {
     {"_keep", T_OBJECT, offsetof(Function, keep), 0, NULL},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -175,8 +219,33 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {"tvmbind._core._fast.Function", sizeof(Function), 0,
-                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+enum { FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL };
+static PyType_Spec spec = {"tvmbind._core._fast.Function", sizeof(Function), 0, FLAGS, slots};
+
+/* vectorcalled(class): a subclass that is called as quickly. One that Python makes is, from CPython 3.12 on. */
+PyObject *vectorcalled(PyObject *module, PyObject *type) {
+  PyObject *doc = PyObject_GetAttrString(type, "__doc__"), *home = PyObject_GetAttrString(type, "__module__");
+  PyObject *own = PyObject_GetAttrString(type, "__name__"), *name = NULL, *made = NULL;
+  const char *text = doc ? PyUnicode_AsUTF8AndSize(doc, NULL) : NULL, *title = NULL;
+  (void)module;
+  if (text && home && own && (name = PyUnicode_FromFormat("%U.%U", home, own)) != NULL)
+    title = PyUnicode_AsUTF8AndSize(name, NULL);
+  PyObject *bases = title ? PyTuple_Pack(1, type) : NULL;
+  if (bases) {
+    PyType_Slot same[] = {{Py_tp_doc, (void *)text},          {Py_tp_dealloc, function_dealloc},
+                          {Py_tp_traverse, function_traverse}, {Py_tp_clear, function_clear},
+                          {Py_tp_call, function_call},         {Py_tp_members, &members[1]},
+                          {0, NULL}};
+    PyType_Spec of_class = {strdup(title), sizeof(Function), 0, FLAGS, same}; /* CPython keeps the name's text */
+    made = PyType_FromSpecWithBases(&of_class, bases);
+  }
+  Py_XDECREF(doc);
+  Py_XDECREF(home);
+  Py_XDECREF(own);
+  Py_XDECREF(name);
+  Py_XDECREF(bases);
+  return made;
+}
 
 int make_function_type(PyObject *module) {
   function_type = make_type(module, &spec, handle_type, "Function");

@@ -19,14 +19,7 @@ PyObject *find_global_of(PyTypeObject *type, PyObject *name) {
   int64_t handle = tvm->get_global(text);
   if (handle == 0 || handle == TVMB_MISSING) Py_RETURN_NONE;
   if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
-  Function *found = (Function *)wrap(type, handle, kTVMPackedFuncHandle);
-  if (found == NULL) return NULL;
-  PyObject *keep = registry ? PyDict_GetItem(registry, name) : NULL;
-  Py_INCREF(name);
-  Py_XINCREF(keep);
-  found->name = name;
-  found->keep = keep;
-  return (PyObject *)found;
+  return (PyObject *)wrap_function(type, handle, name, registry ? PyDict_GetItem(registry, name) : NULL);
 }
 
 PyObject *set_registry(PyObject *module, PyObject *given) {
@@ -39,37 +32,31 @@ PyObject *set_registry(PyObject *module, PyObject *given) {
 
 /* -------------------------------------------------------------------------------------------------- the functions */
 
-/* The only argument of a call, or NULL. */
-static PyObject *only(PyObject *args, PyObject *kwargs) {
-  return kwargs == NULL && PyTuple_Size(args) == 1 ? PyTuple_GetItem(args, 0) : NULL;
-}
-
-static PyObject *get_global_func(PyObject *function, PyObject *args, PyObject *kwargs) {
-  PyObject *name = only(args, kwargs), *found = NULL;
+static PyObject *get_global_func(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *names) {
   PyTypeObject *type = class_of(kTVMPackedFuncHandle);
-  if (name && type) {
-    if ((found = find_global_of(type, name)) == NULL || found != Py_None) return found;
+  if (n == 1 && names == NULL && type) {
+    PyObject *found = find_global_of(type, args[0]);
+    if (found != Py_None) return found;
     Py_DECREF(found);
   }
-  return PyObject_Call(function, args, kwargs);
+  return call_python(function, NULL, args, n, names);
 }
 
-static PyObject *array_of(PyObject *function, PyObject *args, PyObject *kwargs) {
-  PyObject *value = only(args, kwargs);
+static PyObject *array_of(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *names) {
   PyTypeObject *type = class_of(kTVMNDArrayHandle);
-  if (value && type && is_ndarray(value)) {
-    PyObject *made = adopt_ndarray(type, value);
+  if (n == 1 && names == NULL && type && is_ndarray(args[0])) {
+    PyObject *made = adopt_ndarray(type, args[0]);
     if (made != Py_NotImplemented) return made;
     Py_DECREF(made);
   }
-  return PyObject_Call(function, args, kwargs);
+  return call_python(function, NULL, args, n, names);
 }
 
 /* quicken(function, signature): a built-in function that does what the Python function does. */
 PyObject *quicken(PyObject *module, PyObject *args) {
   static const struct {
     const char *name;
-    PyCFunctionWithKeywords function;
+    PyObject *(*function)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
   } known[] = {{"get_global_func", get_global_func}, {"from_dlpack", array_of}, {"asarray", array_of}};
   PyObject *function, *name = NULL, *doc = NULL, *made = NULL, *home = NULL;
   const char *signature, *title = NULL, *text = NULL;
@@ -88,7 +75,7 @@ PyObject *quicken(PyObject *module, PyObject *args) {
       snprintf(doc_copy, size, "%s%s\n--\n\n%s", title, signature, text);
       definition->ml_name = name_copy;
       definition->ml_doc = doc_copy;
-      definition->ml_flags = METH_VARARGS | METH_KEYWORDS;
+      definition->ml_flags = METH_FASTCALL | METH_KEYWORDS;
       for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); ++i)
         if (strcmp(known[i].name, title) == 0) definition->ml_meth = (PyCFunction)(void (*)(void))known[i].function;
       if (definition->ml_meth)

@@ -74,12 +74,21 @@ static int small(PyObject *value, int *number) {
 }
 
 static int pack_device(PyObject *value, TVMValue *slot, int *code) {
-  int type, index;
+  static PyObject *last; /* a device is a tuple, which never changes, and nearly always the same */
+  static TVMValue known;
   *code = kDLDevice;
-  if (!small(PyTuple_GetItem(value, 0), &type) || !small(PyTuple_GetItem(value, 1), &index)) return -1;
-  slot->v_int64 = 0;
-  slot->v_device.device_type = type;
-  slot->v_device.device_id = index;
+  if (value != last) {
+    int type, index;
+    if (!small(PyTuple_GetItem(value, 0), &type) || !small(PyTuple_GetItem(value, 1), &index)) return -1;
+    PyObject *before = last;
+    known.v_int64 = 0;
+    known.v_device.device_type = type;
+    known.v_device.device_id = index;
+    Py_INCREF(value);
+    last = value;
+    Py_XDECREF(before);
+  }
+  *slot = known;
   return 0;
 }
 
@@ -170,8 +179,10 @@ PyObject *to_python(int code, int64_t bits) {
       const TVMByteArray *array = value.v_handle;
       return PyBytes_FromStringAndSize(array->data, (Py_ssize_t)array->size);
     }
-    case kTVMModuleHandle:
     case kTVMPackedFuncHandle:
+      if (classes[code]) return (PyObject *)wrap_function(classes[code], bits, NULL, NULL);
+      break;
+    case kTVMModuleHandle:
     case kTVMNDArrayHandle:
       if (classes[code]) return wrap(classes[code], bits, code);
   }

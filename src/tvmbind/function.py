@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import abc
-from typing import Any, Callable, Literal, Optional, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, TypeVar, Union, overload
 
 from . import _core
 from ._core import Handle, OpaqueHandle, check, find_global
@@ -56,6 +56,9 @@ class PackedFunc(_core.Function):
         """The name it was looked up by; empty if by none."""
         return self._name
 
+
+if not TYPE_CHECKING:
+    PackedFunc = _core.vectorcalled(PackedFunc)
 
 # What keeps the Python callables of global functions: the registry of most versions never lets go.
 _registered: dict[str, _core.Registration] = {}

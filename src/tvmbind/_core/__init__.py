@@ -7,7 +7,7 @@ which is C for CPython, or ``pure``, which is CFFI alone. Left out: ``fast`` whe
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import callback, decode, encode
 from .callback import set_array_maker
@@ -16,6 +16,8 @@ from .carry import claim
 from .decode import register, register_object
 from .encode import OpaqueHandle, conversion_for, register_conversion
 from .report import check, last_error_text, raise_error
+
+H = TypeVar("H")
 
 
 def _choose() -> str:
@@ -62,6 +64,11 @@ def set_registry(registry: dict[str, Any]) -> None:
     callback.set_registry(registry)
     if NAME == "fast":
         _fast.set_registry(registry)
+
+
+def vectorcalled(kind: type[H]) -> type[H]:
+    """A class of functions that is called as quickly as can be: a subclass of the one given, under its name."""
+    return _fast.vectorcalled(kind) if NAME == "fast" else kind
 
 
 def set_list_maker(function: Handle) -> None:
@@ -122,4 +129,5 @@ __all__ = [
     "set_array_maker",
     "set_list_maker",
     "set_registry",
+    "vectorcalled",
 ]
