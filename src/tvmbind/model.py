@@ -263,7 +263,8 @@ def load_model(*paths: Union[str, os.PathLike[str]], device: Union[Device, Seque
     *paths : str or path
         The files, in any order: a library with its graph (``.json``) and weights (``.params``); or one library that
         has all, of the graph executor, the AOT executor, or Relay's or Relax's virtual machine (with or without
-        weights in a ``.params``). Or a folder that holds one model.
+        weights in a ``.params``). Or a folder, a tar or a zip that holds them: TVMC's package, Model Library Format
+        (with its library compiled), or any other.
     device : Device or sequence of Device, optional
         Where to compute; the host if not given.
 

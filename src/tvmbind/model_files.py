@@ -1,4 +1,4 @@
-"""What files are a model: told by their contents, for names and their endings mean nothing; and what runs them.
+"""What runs the files of a model: which executor, made how.
 
 Source: TVM's ``runtime/library_module.cc`` (a library's modules), ``runtime/file_utils.cc`` (params).
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, Optional, Union
 
-from . import artifact
+from . import artifact, layout
 from .device import Device
 from .errors import TVMAttributeError, TVMError, TVMOSError, TVMValueError
 from .executor.aot import AotModule
@@ -27,10 +27,6 @@ from .params import load_param_dict
 #: Makes an executor; one that shares the weights of another that is given.
 Make = Callable[[Optional[Any]], Any]
 
-_PARAMS = (0xF7E58D4F05049CB7).to_bytes(8, "little")
-# ELF, Windows, macOS (64-bit, and for several processors).
-_LIBRARIES = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-_GRAPH_KEYS = (b'"arg_nodes"', b'"heads"', b'"node_row_ptr"')
 _MACHINES: dict[str, type[Machine]] = {
     "VMExecutable": VirtualMachine,
     "relax.Executable": RelaxVirtualMachine,
@@ -43,14 +39,6 @@ _FACTORIES: dict[str, type[BufferedExecutor]] = {
 }
 
 
-class _Files(NamedTuple):
-    """Paths by what they hold."""
-
-    libraries: list[str]
-    graphs: list[str]
-    params: list[str]
-
-
 def prepare(paths: Sequence[Union[str, os.PathLike[str]]], devices: list[Device]) -> tuple[Make, dict[str, NDArray]]:
     """How to make an executor of these files, and the weights that it takes with each run.
 
@@ -61,11 +49,23 @@ def prepare(paths: Sequence[Union[str, os.PathLike[str]]], devices: list[Device]
     TVMValueError
         If the files are no model; says what is missing.
     """
-    library, graph, params = _parts(_look(paths))
+    library, graph, params, keep = layout.find(paths)
     text = _text(graph) if graph else None
     raw = _bytes(params) if params else None
     weights = load_param_dict(raw) if raw is not None else {}
-    return _maker(_load(library), library, text, raw, weights, devices)
+    make, weights = _maker(_load(library), library, text, raw, weights, devices)
+    return _Maker(make, keep), weights
+
+
+class _Maker:
+    """Makes executors, and keeps what their files go with."""
+
+    def __init__(self, make: Make, keep: list[Any]) -> None:
+        self._make = make
+        self._keep = keep
+
+    def __call__(self, like: Optional[Any]) -> Any:
+        return self._make(like)
 
 
 def _load(file: str) -> Module:
@@ -170,58 +170,6 @@ def _factory_function(module: Module, file: str) -> Any:
         f"{file} is a {module.type_key} of another name than 'default', which cannot be told from it: take "
         'load_module(path)["its name"](device)'
     )
-
-
-def _look(paths: Sequence[Union[str, os.PathLike[str]]]) -> _Files:
-    if not paths:
-        raise TypeError("load_model takes the files of a model, or its folder; got none")
-    files = _Files([], [], [])
-    for path in paths:
-        name = os.path.abspath(os.fsdecode(path))
-        if os.path.isdir(name):
-            inside = [os.path.join(name, each) for each in sorted(os.listdir(name))]
-            for each in filter(os.path.isfile, inside):
-                _sort(each, files)
-            if not any(files):
-                raise TVMValueError(f"the folder {name} holds no library, graph or params of TVM's")
-        elif not _sort(name, files):
-            raise TVMValueError(
-                f"{name} is no part of a model: expected a library (.so), a graph (.json) or weights (.params)"
-            )
-    return files
-
-
-def _sort(file: str, files: _Files) -> bool:
-    """Adds a file to those of its kind, told by its contents; False if it is of none."""
-    try:
-        with open(file, "rb") as opened:
-            head = opened.read(8)
-            if head.startswith(_LIBRARIES):
-                kind = files.libraries
-            elif head == _PARAMS:
-                kind = files.params
-            elif head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(k in opened.read() for k in _GRAPH_KEYS):
-                kind = files.graphs
-            else:
-                return False
-    except (OSError, ValueError) as error:
-        raise TVMOSError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from None
-    if file not in kind:
-        kind.append(file)
-    return True
-
-
-def _parts(files: _Files) -> tuple[str, Optional[str], Optional[str]]:
-    for kind, what in zip(files, ("libraries", "graphs", "params")):
-        if len(kind) > 1:
-            names = ", ".join(os.path.basename(each) for each in kind)
-            raise TVMValueError(f"there are several {what}, {names}: name the files of one model")
-    if not files.libraries:
-        there = " and ".join(os.path.basename(each) for kind in files[1:] for each in kind)
-        others = "" if files.graphs else ", and the graph (.json)"
-        raise TVMValueError(f"the library (.so) is missing{others}: there is only {there}")
-    library = files.libraries[0]
-    return library, *(kind[0] if kind else None for kind in files[1:])  # type: ignore[return-value]
 
 
 def _bytes(file: str) -> bytes:
