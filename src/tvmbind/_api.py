@@ -2,6 +2,7 @@
 
 from . import graph_executor
 from ._core import OpaqueHandle
+from .benchmark import BenchmarkResult
 from .container import ADT, Array, Map, Object, ShapeTuple, String
 from .device import Device, cpu, cuda, device, ext_dev, hexagon, metal, opencl, rocm, vpi, vulkan, webgpu
 from .dtype import DataType
@@ -35,7 +36,7 @@ from .function import (
 from .interchange import aligned_empty, asarray, from_dlpack
 from .library import RuntimeInfo, dlpack_version, load_runtime, runtime_info
 from .model import Model, load_model
-from .module import BenchmarkResult, Module, load_module, system_lib
+from .module import Module, load_module, system_lib
 from .ndarray import NDArray, array, empty
 from .params import load_param_dict, save_param_dict
 

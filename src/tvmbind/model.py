@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
+from .benchmark import BenchmarkResult
 from .device import Device, cpu
 from .errors import TVMError, TVMNotImplementedError, TVMValueError
 from .executor.aot import AotModule
@@ -117,13 +118,59 @@ class Model:
                 raise KeyError(f"the model has no output {max(chosen)}; it has {len(found)}")
             return [_copy(found[index]) for index in (range(len(found)) if chosen is None else chosen)]
 
-    def _compute(self, values: list[Any]) -> list[Any]:
-        if isinstance(self.executor, Machine):
-            given, infos = iter(values), self.executor.inputs(self._entry)
-            args = [self._weights[info.name] if info.name in self._weights else next(given) for info in infos]
-            return tensors_of(self.executor[self._entry](*args))
+    def benchmark(self, feed: Any, repeat: int = 30, number: int = 1, min_repeat_ms: int = 2) -> BenchmarkResult:
+        """Times the model inside the runtime: what it computes, without setting inputs and copying outputs.
+
+        Parameters
+        ----------
+        feed : mapping, or sequence of array_like, or array
+            As `run` takes it.
+        repeat : int
+            Measurements; each is a result.
+        number : int
+            Runs per measurement, at least; a result is their mean.
+        min_repeat_ms : int
+            More runs, until a measurement takes this long, in milliseconds.
+
+        Returns
+        -------
+        BenchmarkResult
+
+        Raises
+        ------
+        TVMNotImplementedError
+            If the runtime is built without a time evaluator.
+        """
+        self._check_open()
+        values = self._feed(feed)
+        with _Running(self):
+            self._check_open()
+            if isinstance(self.executor, Machine):
+                return self.executor.benchmark(
+                    self.device, *self._arguments(values), func_name=self._entry,
+                    repeat=repeat, number=number, min_repeat_ms=min_repeat_ms,
+                )  # fmt: skip
+            self._set(values)
+            try:
+                return self.executor.benchmark(self.device, "run", repeat, number, min_repeat_ms=min_repeat_ms)
+            finally:
+                self.executor._release_inputs()
+
+    def _arguments(self, values: list[Any]) -> list[Any]:
+        """What a machine's function takes: the inputs, and the weights between them."""
+        assert isinstance(self.executor, Machine)
+        given, infos = iter(values), self.executor.inputs(self._entry)
+        return [self._weights[info.name] if info.name in self._weights else next(given) for info in infos]
+
+    def _set(self, values: list[Any]) -> None:
+        assert not isinstance(self.executor, Machine)
         keys = [info.name or index for index, info in enumerate(self.inputs)]
         self.executor._set_inputs(list(zip(keys, values)))
+
+    def _compute(self, values: list[Any]) -> list[Any]:
+        if isinstance(self.executor, Machine):
+            return tensors_of(self.executor[self._entry](*self._arguments(values)))
+        self._set(values)
         try:
             self.executor.run()
         finally:

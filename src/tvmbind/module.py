@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from . import _core, artifact
 from ._core import Handle, check
 from ._tvm import ffi, lib
+from .benchmark import BenchmarkResult
 from .container import Array
 from .device import Device, cpu
 from .errors import TVMAttributeError, TVMError, TVMNotImplementedError, TVMOSError
@@ -28,42 +29,6 @@ _DATA = (b"__TVM", b"__tvm_dev_mblob", b"__tvm_module_ctx")
 _OF_FACTORIES = (
     "cuda_graph_create", "debug_create", "get_executor_manifest", "get_graph_json", "get_graph_params", "remove_params",
 )  # fmt: skip
-
-
-class BenchmarkResult(NamedTuple):
-    """What a time evaluator measured: seconds per call, one number for each repeat."""
-
-    results: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Seconds."""
-        return sum(self.results) / len(self.results)
-
-    @property
-    def median(self) -> float:
-        """Seconds."""
-        ordered, half = sorted(self.results), len(self.results) // 2
-        return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-
-    @property
-    def min(self) -> float:
-        """Seconds."""
-        return min(self.results)
-
-    @property
-    def max(self) -> float:
-        """Seconds."""
-        return max(self.results)
-
-    @property
-    def std(self) -> float:
-        """Standard deviation, in seconds."""
-        return float((sum((x - self.mean) ** 2 for x in self.results) / len(self.results)) ** 0.5)
-
-    def __str__(self) -> str:
-        names = ("mean", "median", "min", "max", "std")
-        return ", ".join(f"{name} {getattr(self, name) * 1e3:.4f} ms" for name in names)
 
 
 class Pins(dict[Any, Any]):

@@ -8,12 +8,13 @@ from __future__ import annotations
 import operator
 from typing import Any, Optional, TypeVar, Union
 
+from ..benchmark import BenchmarkResult
 from ..device import Device
 from ..errors import TVMNotImplementedError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
 from ..interchange import from_dlpack
 from ..library import load_runtime
-from ..module import BenchmarkResult, Module, Pins
+from ..module import Module, Pins
 from ..ndarray import NDArray
 from .inputs import TensorInfo, copied, target
 from .slots import Slot

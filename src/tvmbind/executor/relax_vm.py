@@ -48,6 +48,7 @@ class RelaxVirtualMachine(Machine):
     _kind = "Relax's virtual machine"
     _executables = ("relax.Executable", "relax.VMExecutable")
     _questions = ("as_text", "stats")
+    _runs_what_is_set = "invoke_stateful"
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Optional, TypeVar, Union
 
+from ..benchmark import BenchmarkResult
 from ..borrowed import BorrowedNDArray
 from ..container import ADT, Array
 from ..device import Device, cpu
@@ -33,6 +34,8 @@ class Machine:
     _executables: tuple[str, ...] = ()
     #: Functions of the executable that tell what is in it.
     _questions: tuple[str, ...] = ()
+    #: The machine's own function that runs one of the model's on what `set_input` set.
+    _runs_what_is_set = "invoke"
 
     def __init__(
         self,
@@ -195,6 +198,40 @@ class Machine:
                 if where is not None:
                     copied(value, where)
         return result
+
+    def benchmark(
+        self,
+        device: Optional[Device] = None,
+        *args: Any,
+        func_name: str = "main",
+        repeat: int = 5,
+        number: int = 5,
+        min_repeat_ms: int = 0,
+        **named: Any,
+    ) -> BenchmarkResult:
+        """Times a function inside the runtime, without the setting of its arguments.
+
+        Parameters
+        ----------
+        device : Device, optional
+            The machine's first, if not given.
+        *args, **named
+            The function's arguments.
+        func_name : str
+        repeat, number, min_repeat_ms : int
+            As `Module.time_evaluator` has them.
+        """
+        if device is not None and not isinstance(device, Device):
+            raise TypeError(f"benchmark takes a Device (or None) before the arguments, got {type(device).__name__}")
+        self.set_input(func_name, *args, **named)
+        evaluator = self.module.time_evaluator(
+            self._runs_what_is_set, device or self.device, number, repeat, min_repeat_ms
+        )
+        return evaluator(func_name)  # type: ignore[no-any-return]
+
+    def set_input(self, func_name: str, *args: Any, copy: Optional[bool] = None, **named: Any) -> None:
+        """Sets a function's arguments."""
+        raise NotImplementedError
 
     @property
     def closed(self) -> bool:

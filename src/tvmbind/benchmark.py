@@ -1,0 +1,167 @@
+"""``BenchmarkResult``: what was timed, its middle and its spread, as text and as a picture."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple, Union
+
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BARS = " ▏▎▍▌▋▊▉█"
+
+
+class BenchmarkResult(NamedTuple):
+    """What a time evaluator measured: seconds per call, one number for each repeat."""
+
+    results: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Seconds."""
+        return sum(self.results) / len(self.results)
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return quantile(self.results, 0.5)
+
+    @property
+    def min(self) -> float:
+        """Seconds."""
+        return min(self.results)
+
+    @property
+    def max(self) -> float:
+        """Seconds."""
+        return max(self.results)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation, in seconds."""
+        return float((sum((x - self.mean) ** 2 for x in self.results) / len(self.results)) ** 0.5)
+
+    @property
+    def spread(self) -> float:
+        """How far apart the results are: from the smallest to the largest, as a part of the median."""
+        return (self.max - self.min) / self.median if self.median else 0.0
+
+    def histogram(self, bins: int = 8, width: int = 40) -> str:
+        """The results as bars of text.
+
+        Parameters
+        ----------
+        bins : int
+            At most so many lines.
+        width : int
+            Characters of the longest bar.
+
+        Returns
+        -------
+        str
+            A line for each bin: where it starts, a bar, how many results. Results far above the others (more than
+            four interquartile ranges over the median) are all in the last bin, which then is marked with ``≥``.
+        """
+        edges, counts, open_ended = _bins(self.results, bins)
+        scale, unit = unit_of(self.median)
+        starts = [f"{edge / scale:.4g} {unit}" for edge in edges]
+        if open_ended:
+            starts[-1] = f"≥ {starts[-1]}"
+        room, most = max(map(len, starts)), max(counts)
+        return "\n".join(
+            f"{start:>{room}} │{bar(count / most, width)} {count or ''}".rstrip()
+            for start, count in zip(starts, counts)
+        )
+
+    def plot(self, path: Union[str, os.PathLike[str], None] = None, title: str = "") -> Any:
+        """The results as a picture: a histogram with the median, and each result in the order of measuring.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to save it; the ending says as what (``.png``, ``.svg``, ``.pdf``).
+        title : str
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ImportError
+            If there is no matplotlib: ``pip install 'tvmbind[plot]'``.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ImportError("a plot needs matplotlib: pip install 'tvmbind[plot]'") from None
+        scale, unit = unit_of(self.median)
+        values = [each / scale for each in self.results]
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.hist(values, bins="auto" if len(values) > 1 else 1, color="#4c78a8")
+        left.axvline(self.median / scale, color="#e45756", label=f"median {self.median / scale:.4g} {unit}")
+        left.set(xlabel=f"{unit} per call", ylabel="results")
+        left.legend(frameon=False)
+        right.plot(range(1, len(values) + 1), values, ".-", color="#4c78a8", linewidth=0.8)
+        right.axhline(self.median / scale, color="#e45756", linewidth=1)
+        right.set(xlabel="repeat", ylabel=f"{unit} per call")
+        figure.suptitle(title or f"{len(values)} results, spread {self.spread:.0%}")
+        if path is not None:
+            figure.savefig(os.fspath(path), dpi=150)
+        return figure
+
+    def __str__(self) -> str:
+        scale, unit = unit_of(self.median)
+        named = ((name, getattr(self, name)) for name in ("median", "mean", "min", "max", "std"))
+        line = ", ".join(f"{name} {value / scale:.4g} {unit}" for name, value in named)
+        count = len(self.results)
+        if count == 1:
+            return f"{self.median / scale:.4g} {unit} (1 result)"
+        return f"{line}, spread {self.spread:.0%} ({count} results)\n{self.histogram()}"
+
+
+def unit_of(seconds: float) -> tuple[float, str]:
+    """The unit that a duration reads best in: how many seconds it is, and its name."""
+    return next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+
+
+def quantile(values: Any, part: float) -> float:
+    """The value below which a part of the values is, between two where it falls there."""
+    ordered = sorted(values)
+    place = part * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
+
+
+def bar(part: float, width: int) -> str:
+    """A bar of text: a part from 0 to 1 of a width in characters, to an eighth of one."""
+    eighths = round(min(max(part, 0.0), 1.0) * width * 8)
+    if part > 0:
+        eighths = max(eighths, 1)  # something that is there is to be seen
+    return "█" * (eighths // 8) + (_BARS[eighths % 8] if eighths % 8 else "")
+
+
+def _bins(values: tuple[float, ...], most: int) -> tuple[list[float], list[int], bool]:
+    """Where bins start, how many values are in each, and whether the last has no end."""
+    if most < 1:
+        raise ValueError(f"a histogram has at least 1 bin, got {most}")
+    low, high = min(values), max(values)
+    middle = quantile(values, 0.5)
+    limit = middle + 4 * (quantile(values, 0.75) - quantile(values, 0.25))
+    open_ended = low < limit < high and most > 1
+    closed = max(1, min(most, len(values)) - open_ended)
+    end = limit if open_ended else high
+    step = (end - low) / closed
+    if not step:
+        return [low], [len(values)], False
+    edges, counts = [low + step * number for number in range(closed)], [0] * closed
+    above = 0
+    for value in values:
+        if value > end:
+            above += 1
+        else:
+            counts[min(int((value - low) / step), closed - 1)] += 1
+    return ([*edges, end], [*counts, above], True) if open_ended else (edges, counts, False)
+
+
+__all__ = ["BenchmarkResult"]
