@@ -108,6 +108,10 @@ print(load_module is tvmbind.load_module)
     assert python(code).stdout == "[]\nTrue\nTrue\n"
 
 
+def test_what_is_also_a_module_s_name_is_the_function():
+    assert python("import tvmbind; print(tvmbind.device('cpu', 0))").stdout == "cpu(0)\n"
+
+
 def test_version_is_the_package_s():
     from importlib.metadata import version
 

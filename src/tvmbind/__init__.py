@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> "Any":
     # Nothing is imported before it is used: a program that only may need TVM starts as fast as one without.
-    if name != "__all__":
+    if name not in ("__all__", "device"):  # a function, though a module of that name is there too
         from importlib.util import find_spec
 
         if name.startswith("__"):

@@ -1,7 +1,6 @@
-"""The `tvmbind` command: parse the line, run one command, turn its errors into an exit code.
+"""The ``tvmbind`` command: parse the line, run one command, turn its errors into an exit code.
 
-Each command is a module here with ``add_parser(subparsers)``. It sets ``run``, a function that takes the
-parsed arguments and returns an exit code: to add a command, add its module to `COMMANDS`.
+To add a command, add its module to `COMMANDS`; `tvmbind.cli.command` says what is in one.
 """
 
 from __future__ import annotations
@@ -11,15 +10,21 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from tvmbind.cli import runtime
-from tvmbind.errors import TVMError
-from tvmbind.install import InstallError
+from tvmbind.cli import run, runtime, screen
+from tvmbind.cli.command import DONE, FAILED, INTERRUPTED, PIPE, USAGE, USER_ERRORS, Parser, describe
 
-COMMANDS = (runtime,)
+#: In the order of the help page.
+COMMANDS: tuple[Any, ...] = (run, runtime)
 
-#: Errors that the person at the keyboard can act on: their text is shown, without a traceback.
-USER_ERRORS: tuple[type[Exception], ...] = (InstallError, TVMError)
+_EXAMPLES = """\
+examples:
+  tvmbind runtime install             get a TVM runtime
+
+Results go to standard output, progress and errors to standard error. `--json` prints one document for programs.
+Exit codes: 0 done, 1 failed, 2 the line makes no sense, 130 interrupted. `tvmbind COMMAND --help` has more examples.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,42 +39,71 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 when done, 1 when the command failed (standard error says why), 2 when the line makes no sense,
-        130 when interrupted.
+        130 when interrupted, 141 when whoever read the output went away.
     """
+    screen.tolerate_encodings()
     parser = _parser()
+    _complete(parser)
     try:
-        arguments = parser.parse_args(argv)
+        arguments, rest = parser.parse_known_args(argv)
+        if rest:
+            getattr(arguments, "parser", parser).unknown(rest)
     except SystemExit as stop:  # argparse has printed its help or its complaint
-        return int(stop.code or 0)
-    if arguments.version:
-        print(f"tvmbind {_version()}")
-        return 0
-    if "run" not in arguments:
-        parser.print_help(sys.stderr)
-        return 2
+        return int(stop.code or DONE)
     try:
-        code: int = arguments.run(arguments)
+        code = _run(parser, arguments)
         sys.stdout.flush()
         return code
-    except USER_ERRORS as error:
-        print(f"tvmbind: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("tvmbind: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader (head, less) has gone. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return PIPE
+    except USER_ERRORS as error:
+        screen.complain(describe(error))
+        return FAILED
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("tvmbind"):
+            raise
+        screen.complain(f"tvmbind is not installed whole: {error}. `tvmbind doctor` says what is missing")
+        return FAILED
+    except KeyboardInterrupt:
+        screen.complain("interrupted")
+        return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tvmbind", description="Run what TVM compiled.")
+def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    if arguments.version:
+        print(f"tvmbind {_version()}")
+        return DONE
+    if "run" not in arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
+    code: int = arguments.run(arguments)
+    return code
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="tvmbind",
+        description="Look at, run and measure what TVM compiled.",
+        epilog=_EXAMPLES,
+    )
     parser.add_argument("--version", action="store_true", help="print tvmbind's version")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         command.add_parser(subparsers)
     return parser
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell, if it is the shell that asks what a word may become (see ``tvmbind completion``)."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    argcomplete.autocomplete(parser)
 
 
 def _version() -> str:

@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tvmbind.cli import screen
+from tvmbind.cli.command import add_command, add_json_argument
 from tvmbind.install import DEFAULT, PINS, InstallError, Pin, install, installed, pin, remove
 
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-
-def add_parser(subparsers: Subparsers) -> None:
+def add_parser(subparsers: Any) -> None:
     """Add the command, and the four below it, to the line's parser."""
-    summary = "install, list and remove TVM runtimes"
-    parser = subparsers.add_parser("runtime", help=summary, description=summary)
+    parser = add_command(
+        subparsers,
+        "runtime",
+        None,
+        "install, list and remove TVM runtimes",
+        examples=(
+            ("runtime install", f"TVM {DEFAULT}, which runs most of what there is"),
+            ("runtime install 0.27", "for what TVM 0.22 or newer compiled"),
+            ("runtime list", "what is, and what can be, installed"),
+        ),
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     names = ", ".join(PINS)
 
-    add = actions.add_parser("install", help="download a runtime with pip, check it and keep its one library")
+    add = add_command(actions, "install", run_install, "download a runtime with pip, check it and keep its one library")
     add.add_argument("names", nargs="*", metavar="NAME", help=f"which: {names} (default: {DEFAULT})")
     add.add_argument("--force", action="store_true", help="download again what is already installed")
-    add.set_defaults(run=run_install)
 
-    show = actions.add_parser("list", help="show the runtimes that are, or can be, installed")
-    show.add_argument("--json", action="store_true", help="for programs: a JSON list, sizes in bytes")
-    show.set_defaults(run=run_list)
+    show = add_command(actions, "list", run_list, "show the runtimes that are, or can be, installed")
+    add_json_argument(show)
 
-    where = actions.add_parser("path", help="print the path of an installed runtime, and nothing else")
+    where = add_command(actions, "path", run_path, "print the path of an installed runtime, and nothing else")
     where.add_argument("name", nargs="?", metavar="NAME", help="which (default: the newest installed)")
-    where.set_defaults(run=run_path)
 
-    drop = actions.add_parser("remove", help="remove installed runtimes")
+    drop = add_command(actions, "remove", run_remove, "remove installed runtimes")
     drop.add_argument("names", nargs="+", metavar="NAME", help="which")
-    drop.set_defaults(run=run_remove)
 
 
 def run_install(arguments: argparse.Namespace) -> int:
@@ -52,7 +54,11 @@ def run_install(arguments: argparse.Namespace) -> int:
 def run_list(arguments: argparse.Namespace) -> int:
     """Print every runtime that can be installed, and which ones are."""
     rows = [_row(item, installed().get(item.name)) for item in PINS.values()]
-    print(json.dumps(rows, indent=2) if arguments.json else _table(rows))
+    if arguments.json:
+        screen.print_json(rows)
+        return 0
+    columns = ("Name", "TVM", "Installed", "Size", "Path")
+    screen.table(columns, map(_cells, rows))
     return 0
 
 
@@ -69,14 +75,10 @@ def _row(item: Pin, path: Path | None) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [("NAME", "TVM", "INSTALLED", "SIZE", "PATH")]
-    for row in rows:
-        megabytes = (row["size"] or row["download_size"]) / 1e6
-        size = f"{megabytes:.1f} MB" if row["installed"] else f"({megabytes:.0f} MB download)"
-        lines.append((row["name"], row["tvm"], "yes" if row["installed"] else "no", size, row["path"] or ""))
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+def _cells(row: dict[str, Any]) -> tuple[object, ...]:
+    if row["installed"]:
+        return row["name"], row["tvm"], ("yes", "good"), screen.size(row["size"]), row["path"]
+    return row["name"], row["tvm"], ("no", "dim"), (f"({row['download_size'] / 1e6:.0f} MB download)", "dim"), None
 
 
 def run_path(arguments: argparse.Namespace) -> int:
@@ -94,5 +96,5 @@ def run_remove(arguments: argparse.Namespace) -> int:
     """Remove each runtime that is named."""
     for name in dict.fromkeys(arguments.names):
         remove(name)
-        print(f"removed TVM {name}", file=sys.stderr)
+        screen.note(f"removed TVM {name}")
     return 0
