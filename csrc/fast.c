@@ -108,6 +108,8 @@ static PyMethodDef methods[] = {
     {"find_global", find_global, METH_VARARGS, NULL},
     {"set_registry", set_registry, METH_O, NULL},
     {"set_list_maker", set_list_maker, METH_VARARGS, NULL},
+    {"make_array", make_array, METH_O, NULL},
+    {"register_callables", register_callables, METH_O, NULL},
     {"quicken", quicken, METH_VARARGS, NULL},
     {"vectorcalled", vectorcalled, METH_O, NULL},
     {"lend", lend, METH_O, NULL},

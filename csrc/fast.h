@@ -86,7 +86,7 @@ typedef struct {
 typedef union {
   TVMByteArray bytes;
   Lent lent;
-  int64_t made; /* an Array, of a list */
+  int64_t made; /* an Array, of a list; a function, of a callable */
 } Room;
 
 /* The functions of Python that do the rest: see setup() in fast.c. */
@@ -127,7 +127,10 @@ int pack(PyObject *value, TVMValue *slot, int *code, Room *room);
 void release_room(PyObject *value, Room *room);
 PyObject *to_python(int code, int64_t bits);
 PyTypeObject *class_of(int code);
+int is_callable(PyTypeObject *type);
+PyObject *register_callables(PyObject *module, PyObject *types);
 PyObject *set_list_maker(PyObject *module, PyObject *args);
+PyObject *make_array(PyObject *module, PyObject *items);
 int register_class(int code, PyObject *type);
 void register_device(PyObject *type);
 
@@ -160,5 +163,6 @@ PyObject *vectorcalled(PyObject *module, PyObject *type);
 /* fast_callback.c */
 int make_closure_type(PyObject *module);
 PyObject *make_function(PyObject *func, PyObject *name);
+int64_t function_of(PyObject *func);
 
 #endif

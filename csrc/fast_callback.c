@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 PyObject *closure_type;
+static int runtime_is_known; /* from the first function on, which Python made after it had looked for a runtime */
 
 typedef struct {
   PyObject_HEAD
@@ -95,6 +96,7 @@ static int give(PyObject *value, TVMRetValueHandle ret) {
   if (is_ndarray(value) || pack(value, &slot, &code, &room) || code == kTVMDLTensorHandle)
     return give_in_python(value, ret);
   int rc = tvm->set_return(ret, &slot, &code, 1);
+  release_room(value, &room);
   if (rc) raise_code(rc, Py_None, Py_None);
   return rc;
 }
@@ -162,8 +164,8 @@ static void on_finalize(void *resource) {
   PyGILState_Release(state);
 }
 
-/* A packed function of a callable: its handle, and the Closure, which TVM has a reference to as well. */
-PyObject *make_function(PyObject *func, PyObject *name) {
+/* A packed function of a callable: its handle; NULL with an error set. The Closure, which TVM has a reference to too. */
+static TVMFunctionHandle new_function(PyObject *func, PyObject *name, Closure **token) {
   TVMFunctionHandle handle = NULL;
   Closure *closure = PyObject_New(Closure, (PyTypeObject *)closure_type);
   if (closure == NULL) return NULL;
@@ -171,12 +173,36 @@ PyObject *make_function(PyObject *func, PyObject *name) {
   Py_INCREF(name);
   closure->func = func;
   closure->name = name;
+  *token = closure;
   Py_INCREF(closure);
   int rc = tvm->make_function(on_call, closure, on_finalize, &handle);
-  if (rc == 0) return Py_BuildValue("KN", (unsigned long long)(uintptr_t)handle, closure);
+  if (rc == 0) {
+    runtime_is_known = 1;
+    return handle;
+  }
   Py_DECREF(closure);
   Py_DECREF(closure);
-  return raise_code(rc, Py_None, Py_None);
+  raise_code(rc, Py_None, Py_None);
+  return NULL;
+}
+
+/* Its handle, and the Closure. */
+PyObject *make_function(PyObject *func, PyObject *name) {
+  Closure *closure;
+  TVMFunctionHandle handle = new_function(func, name, &closure);
+  return handle ? Py_BuildValue("KN", (unsigned long long)(uintptr_t)handle, closure) : NULL;
+}
+
+/* The handle of a new function, or 0 with no error set where Python has to make it. */
+int64_t function_of(PyObject *func) {
+  Closure *closure;
+  if (!runtime_is_known) return 0;
+  TVMFunctionHandle handle = new_function(func, Py_None, &closure);
+  if (handle)
+    Py_DECREF(closure);
+  else
+    PyErr_Clear();
+  return (int64_t)(intptr_t)handle;
 }
 
 /* --------------------------------------------------------------------------------------------------------- type */

@@ -52,12 +52,24 @@ static PyObject *array_of(PyObject *function, PyObject *const *args, Py_ssize_t 
   return call_python(function, NULL, args, n, names);
 }
 
+static PyObject *convert(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *names) {
+  PyTypeObject *type = class_of(kTVMPackedFuncHandle);
+  int64_t handle = n == 1 && names == NULL && type && is_callable(Py_TYPE(args[0])) ? function_of(args[0]) : 0;
+  if (handle == 0) return call_python(function, NULL, args, n, names);
+  PyObject *name = PyObject_GetAttrString(args[0], "__qualname__");
+  if (name == NULL) PyErr_Clear();
+  Function *made = wrap_function(type, handle, name, NULL);
+  if (made) made->direct = 1;
+  Py_XDECREF(name);
+  return (PyObject *)made;
+}
+
 /* quicken(function, signature): a built-in function that does what the Python function does. */
 PyObject *quicken(PyObject *module, PyObject *args) {
   static const struct {
     const char *name;
     PyObject *(*function)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-  } known[] = {{"get_global_func", get_global_func}, {"from_dlpack", array_of}, {"asarray", array_of}};
+  } known[] = {{"get_global_func", get_global_func}, {"from_dlpack", array_of}, {"asarray", array_of}, {"convert", convert}};
   PyObject *function, *name = NULL, *doc = NULL, *made = NULL, *home = NULL;
   const char *signature, *title = NULL, *text = NULL;
   (void)module;

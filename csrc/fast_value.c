@@ -1,12 +1,11 @@
 /* Values between Python and TVM: those that C knows. The rules are those of _core/encode.py and decode.py. */
 #include "fast.h"
 
+#include <limits.h>
 #include <string.h>
 
 static PyTypeObject *classes[16]; /* by type code: what a handle becomes with nothing more than itself */
 static PyTypeObject *device_type;
-
-static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room);
 
 int register_class(int code, PyObject *type) {
   if (code < 0 || code >= (int)(sizeof(classes) / sizeof(classes[0]))) {
@@ -105,31 +104,89 @@ PyObject *set_list_maker(PyObject *module, PyObject *args) {
   Py_RETURN_NONE;
 }
 
-/* A short list or tuple of plain values as a new Array, which is let go of by release_room. */
-static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room) {
-  TVMValue values[FEW];
-  int codes[FEW];
-  Room rooms[FEW];
+/* A new Array of the items of a list or tuple, where they are plain values; 0 with no error set where Python has to
+ * make it. No lists in lists: how deep they go is Python's to watch. */
+static int64_t array_of(PyObject *value) {
+  TVMValue few_values[FEW], *values = few_values;
+  int few_codes[FEW], *codes = few_codes;
+  Room few_rooms[FEW], *rooms = few_rooms;
   int is_list = PyList_Check(value);
-  Py_ssize_t n = is_list ? PyList_Size(value) : PyTuple_Size(value);
-  if (!list_maker || n > FEW) return -1;
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject *item = is_list ? PyList_GetItem(value, i) : PyTuple_GetItem(value, i);
-    if (is_ndarray(item) || PyList_Check(item) || PyTuple_Check(item) || pack(item, &values[i], &codes[i], &rooms[i]) ||
-        codes[i] == kTVMDLTensorHandle)
-      return -1;
+  int64_t made = 0;
+  Py_ssize_t n = is_list ? PyList_Size(value) : PyTuple_Size(value), done = 0;
+  if (!list_maker || n > INT_MAX) return 0;
+  if (n > FEW) {
+    values = PyMem_Malloc((size_t)n * sizeof(TVMValue));
+    codes = PyMem_Malloc((size_t)n * sizeof(int));
+    rooms = PyMem_Malloc((size_t)n * sizeof(Room));
   }
-  *code = tvm->call(list_maker, values, codes, (int)n, &slot->v_int64);
-  if (*code != kTVMObjectHandle) return -1; /* Python does it again, and says why it cannot be done */
-  room->made = slot->v_int64;
-  return 0;
+  if (values && codes && rooms)
+    for (; done < n; ++done) {
+      PyObject *item = is_list ? PyList_GetItem(value, done) : PyTuple_GetItem(value, done);
+      if (item == NULL || is_ndarray(item) || PyList_Check(item) || PyTuple_Check(item) || PyBytes_Check(item) ||
+          Py_TYPE(item) == device_type || pack(item, &values[done], &codes[done], &rooms[done]))
+        break;
+    }
+  PyErr_Clear(); /* the list has become shorter */
+  if (done == n && tvm->call(list_maker, values, codes, (int)n, &made) != kTVMObjectHandle) made = 0;
+  for (Py_ssize_t i = 0; i < done; ++i)
+    if (codes[i] == kTVMPackedFuncHandle) {
+      PyObject *item = is_list ? PyList_GetItem(value, i) : PyTuple_GetItem(value, i);
+      if (item) release_room(item, &rooms[i]);
+    }
+  if (n > FEW) {
+    PyMem_Free(values);
+    PyMem_Free(codes);
+    PyMem_Free(rooms);
+  }
+  return made;
+}
+
+/* make_array(list or tuple): the handle of a new Array; 0 where Python has to make it. */
+PyObject *make_array(PyObject *module, PyObject *items) {
+  (void)module;
+  return PyLong_FromLongLong(PyList_Check(items) || PyTuple_Check(items) ? array_of(items) : 0);
+}
+
+static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room) {
+  *code = kTVMObjectHandle;
+  slot->v_int64 = room->made = array_of(value);
+  return slot->v_int64 == 0;
+}
+
+/* -------------------------------------------------------------------------------------------------------- callables */
+
+static PyTypeObject *callables[4];
+
+/* register_callables(types): plain functions and what else is nothing but called. */
+PyObject *register_callables(PyObject *module, PyObject *types) {
+  enum { ROOM = sizeof(callables) / sizeof(callables[0]) };
+  (void)module;
+  if (!PyTuple_Check(types) || PyTuple_Size(types) > ROOM) return PyErr_Format(PyExc_TypeError, "a few types, please");
+  for (Py_ssize_t i = 0; i < PyTuple_Size(types); ++i) {
+    callables[i] = (PyTypeObject *)PyTuple_GetItem(types, i);
+    Py_INCREF(callables[i]);
+  }
+  Py_RETURN_NONE;
+}
+
+int is_callable(PyTypeObject *type) {
+  return type == callables[0] || type == callables[1] || type == callables[2] || type == callables[3];
+}
+
+static int pack_callable(PyObject *value, TVMValue *slot, int *code, Room *room) {
+  *code = kTVMPackedFuncHandle;
+  slot->v_int64 = room->made = function_of(value);
+  return slot->v_int64 == 0;
 }
 
 void release_room(PyObject *value, Room *room) {
+  PyTypeObject *type = Py_TYPE(value);
   if (is_ndarray(value))
     PyBuffer_Release(&room->lent.view);
-  else if (Py_TYPE(value) == &PyList_Type || Py_TYPE(value) == &PyTuple_Type)
+  else if (type == &PyList_Type || type == &PyTuple_Type)
     tvm->release(room->made, kTVMObjectHandle);
+  else if (is_callable(type))
+    tvm->release(room->made, kTVMPackedFuncHandle);
 }
 
 /* Fills the slot of an argument, which borrows from the value; what it needs beside that is let go of by release_room,
@@ -162,6 +219,7 @@ int pack(PyObject *value, TVMValue *slot, int *code, Room *room) {
   if (is_ndarray(value)) return pack_ndarray(value, slot, code, &room->lent);
   if (type == &PyBytes_Type) return pack_bytes(value, slot, code, &room->bytes);
   if (type == &PyList_Type || type == &PyTuple_Type) return pack_sequence(value, slot, code, room);
+  if (is_callable(type)) return pack_callable(value, slot, code, room);
   return -1;
 }
 

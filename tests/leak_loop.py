@@ -155,6 +155,7 @@ def make_callbacks() -> dict:
     tvm.register_func("tvmbind.test.global", lambda value: value, override=True)
 
     many = tvm.convert(lambda: small.numpy())
+    given_list, given_function = tvm.convert(lambda: ["a", small, None]), tvm.convert(lambda: lambda value: value)
     return {
         "numbers": lambda: (identity(1), identity(2.5), identity(None), count(1, 2.5, True)) and 4,
         "text and bytes": lambda: (identity("text"), identity("ü" * 50), identity(b"a\0b"), count("a", b"b")) and 4,
@@ -162,6 +163,7 @@ def make_callbacks() -> dict:
         "numpy": lambda: (count(x, x), count(x[::2]), identity(x)) and 3,
         "lists and dicts": lambda: (identity(["a", small]), identity({"k": "v"}), count([], {})) and 3,
         "callables": lambda: (identity(lambda: 1)(), tvm.convert(lambda f: f)(identity)(2)) and 5,
+        "new results": lambda: (given_list(), given_function()(1)) and 3,
         "exceptions": exceptions,
         "kept arguments": keep,
         **({"from kernels": kernels} if by_name else {}),

@@ -90,7 +90,12 @@ class Array(Object, Sequence[Any]):
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
         self._handle, self._owner = 0, None
-        _take(self, _make("Array", "Array", list(items)))
+        if not isinstance(items, (list, tuple)):
+            items = list(items)
+        self._handle = _core.make_array(items)
+        if not self._handle:
+            _take(self, _make("Array", "Array", items))
+            _quicken()
 
     def __len__(self) -> int:
         return _call("ArraySize", self)  # type: ignore[no-any-return]
@@ -345,11 +350,11 @@ def _equal(one: Sequence[Any], other: object) -> bool:
 _list_maker: list[PackedFunc] = []
 
 
-def _from_sequence(value: Sequence[Any]) -> Array:
+def _quicken() -> None:
+    """From the second array on the core makes those of plain values, where a runtime holds numbers as they are."""
     if not _list_maker and load_runtime().abi != "classic":
         _list_maker.append(get_global_func("ffi.Array"))
         _core.set_list_maker(_list_maker[0])
-    return Array(value)
 
 
 def _make_kind(kind: type[Object]) -> Callable[[int], Any]:
@@ -358,8 +363,8 @@ def _make_kind(kind: type[Object]) -> Callable[[int], Any]:
 
 for _kind in (Object, Array, Map, ShapeTuple, ADT, _StringObject):
     _core.register_codec(_kind, _OBJECT)
-_core.register_conversion(list, _OBJECT, _from_sequence)
-_core.register_conversion(tuple, _OBJECT, _from_sequence)
+_core.register_conversion(list, _OBJECT, Array)
+_core.register_conversion(tuple, _OBJECT, Array)
 _core.register_conversion(dict, _OBJECT, Map)
 _core.register_conversion(String, _OBJECT, _string_object, classic_only=True)
 _core.register_object("", _make_kind(Object))

@@ -257,6 +257,9 @@ def convert(value: Any) -> Any:
     raise TypeError(f"cannot convert a {type(value).__name__} to a value of TVM's")
 
 
+convert = _core.quicken(convert, "(value)")
+
+
 def _from_callable(func: Callable[..., Any]) -> PackedFunc:
     handle, _ = _core.make_function(func)
     name = getattr(func, "__qualname__", "")

@@ -77,6 +77,11 @@ def set_list_maker(function: Handle) -> None:
         _fast.set_list_maker(function._open_handle())
 
 
+def make_array(items: Any) -> int:
+    """The handle of a new Array of plain values; 0 where `container` has to make it, or to say why it cannot be."""
+    return _fast.make_array(items) if NAME == "fast" else 0
+
+
 def problem_of(value: Any) -> str:
     """Why a numpy array cannot go to the runtime where it is; empty if it can."""
     from . import tensor  # here, not above: it needs numpy
@@ -117,6 +122,7 @@ __all__ = [
     "find_global",
     "last_error_text",
     "lend",
+    "make_array",
     "make_function",
     "problem_of",
     "quicken",

@@ -13,6 +13,7 @@ from typing import Any, Callable
 from .._tvm import ffi, lib
 from ..device import Device
 from ..dtype import DataType
+from ..library import load_runtime
 from . import encode
 from .encode import OpaqueHandle
 
@@ -98,17 +99,29 @@ def _object(bits: int) -> Any:
     lib.TVMObjectGetTypeIndex(_cast("void *", bits), index)
     make = _object_indices.get(index[0])
     if make is None:
-        make = _object_indices[index[0]] = _known_objects().get(index[0], _other_object)
+        make = _object_indices[index[0]] = _maker_of(index[0])
     return make(bits)
 
 
-def _known_objects() -> dict[int, Callable[[int], Any]]:
-    index = ffi.new("unsigned *")
-    known = {}
-    for key, make in _object_keys.items():
-        if lib.TVMObjectTypeKey2Index(key.encode(), index) == 0:
-            known[index[0]] = make
-    return known
+def _maker_of(index: int) -> Callable[[int], Any]:
+    """What makes the Python value of objects of a type.
+
+    The runtime is asked for this type's key, not for the indices of all known keys: for one that it does not know it
+    writes a stack trace, which takes 200 ms and 40 MB.
+    """
+    info = load_runtime()
+    keys = list(_object_keys)
+    if info.has("TVMObjectTypeIndex2Key"):
+        text = ffi.new("char[256]")
+        key = _string(text).decode(errors="replace") if lib.tvmb_type_key(index, text, 256) == 0 else ""
+        if info.has("type keys that end"):
+            return _object_keys.get(key, _other_object)
+        keys = [known for known in keys if key.startswith(known)]
+    found = ffi.new("unsigned *")
+    for key in keys:
+        if lib.TVMObjectTypeKey2Index(key.encode(), found) == 0 and found[0] == index:
+            return _object_keys[key]
+    return _other_object
 
 
 def string_object(handle: int) -> str:

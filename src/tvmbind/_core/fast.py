@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Callable
 
 from .._tvm import lib
@@ -85,6 +86,7 @@ _fast.setup(
     },
 )
 _fast.register_device(Device)
+_fast.register_callables((FunctionType, MethodType, BuiltinFunctionType))
 
 
 def _after_fork() -> None:
