@@ -40,7 +40,10 @@ lint: $(VENV)/.done-lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.done-package runtime  ## measure what a call costs, beside TVM's own Python
+bench: $(VENV)/.done-package runtime  ## measure quickly what calls cost, beside TVM's own Python (under a minute)
+	@$(BIN)/python benchmarks/call_overhead.py --quick $(ARGS)
+
+bench-calls: $(VENV)/.done-package runtime  ## the same for benchmarks/results (some minutes)
 	@$(BIN)/python benchmarks/call_overhead.py $(ARGS)
 
 models: $(VENV)/.done-venv  ## compile everything in models/ again (needs Python 3.10 or 3.11)

@@ -7,11 +7,13 @@ not installed: its ctypes FFI runs on any CPython, its Cython FFI on the one tha
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,7 @@ REQUIREMENTS = (
     "numpy<2" if sys.version_info < (3, 13) else "numpy",
     "attrs", "decorator", "psutil", "typing_extensions",  # TVM's Python
     "setuptools",  # distutils, which Python 3.12 dropped, for TVM's Python
-    "cffi>=1.17", "platformdirs>=3",  # tvmbind
+    "cffi>=1.17", "platformdirs>=3", "apache-tvm-ffi>=0.1.0",  # tvmbind, and a peer
     "matplotlib>=3.5", "pyperf>=2.6", "rich>=13",  # the benchmark
 )  # fmt: skip
 
@@ -94,6 +96,31 @@ def prepare(python: str) -> Environment:
     return environment
 
 
+def run_inside(file: str, measure: Callable[[Environment], int]) -> int:
+    """Does a benchmark's work in the environment of the Python that runs it.
+
+    Parameters
+    ----------
+    file : str
+        The benchmark. Unless this process runs in the environment it is run again, there.
+    measure : callable
+        Takes the environment, returns the exit status.
+    """
+    try:
+        home = prepare(sys.executable)
+        if Path(sys.prefix).resolve() != home.python.parent.parent.resolve():
+            return subprocess.run([str(home.python), file, *sys.argv[1:]], env=home.variables).returncode
+        return measure(home)
+    except PeerError as error:
+        print(f"{Path(file).name}: {error}", file=sys.stderr)
+        return 2
+
+
+def version_of(distribution: str) -> str:
+    """The name and the version of something that is installed here."""
+    return f"{distribution} {importlib.metadata.version(distribution)}"
+
+
 def find_cython_python() -> str | None:
     """The Python that TVM's Cython FFI was built for, if this machine has it."""
     name = "python{}.{}".format(*CYTHON_PYTHON)
@@ -103,20 +130,30 @@ def find_cython_python() -> str | None:
     return next((python for python in candidates if python and _answers(python)), None)
 
 
-def compile_nop() -> Path:
-    """Compiles nop.c; returns the library.
+def compile_nop(peer: str) -> Path:
+    """Compiles the functions that do nothing; returns the library.
+
+    Parameters
+    ----------
+    peer : str
+        ``"tvm-ffi"``: by its calling convention; else by the classic one.
 
     Raises
     ------
     PeerError
         If there is no C compiler.
     """
-    library = BUILD / "bench-nop.so"
+    source = "nop_modern" if peer == "tvm-ffi" else "nop"
+    return compile_c(HERE / f"{source}.c", BUILD / f"bench-{source}.so")
+
+
+def compile_c(source: Path, library: Path, *flags: str) -> Path:
+    """Compiles a C file of this folder into a shared library, and returns that."""
     compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if compiler is None:
-        raise PeerError("nop.c has to be compiled, and there is no C compiler: install gcc, or set CC")
+        raise PeerError(f"{source.name} has to be compiled, and there is no C compiler: install gcc, or set CC")
     BUILD.mkdir(exist_ok=True)
-    _run([*compiler.split(), "-O2", "-shared", "-fPIC", "-o", library, HERE / "nop.c"])
+    _run([*compiler.split(), "-O2", "-shared", "-fPIC", *flags, "-o", library, source])
     return library
 
 
