@@ -12,7 +12,7 @@ NATIVE := pyproject.toml setup.py build_ffi.py $(wildcard cdefs/*.h csrc/*.c csr
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help demo test test-matrix lint bench models check-models clean runtime
+.PHONY: help demo test test-matrix lint bench imagenet models check-models clean runtime
 
 help:  ## list what there is
 	@echo "make TARGET, one of:"
@@ -45,6 +45,12 @@ bench: $(VENV)/.done-package runtime  ## measure quickly what calls cost, beside
 
 bench-calls: $(VENV)/.done-package runtime  ## the same for benchmarks/results (some minutes)
 	@$(BIN)/python benchmarks/call_overhead.py $(ARGS)
+
+imagenet: $(VENV)/.done-imagenet runtime  ## compile EfficientNet-Lite0 (needs Python 3.11), name what is on photographs
+	@$(BIN)/python tools/build_imagenet.py
+	@echo
+	@$(BIN)/python examples/imagenet.py $(ARGS)
+	@$(BIN)/python benchmarks/imagenet.py
 
 models: $(VENV)/.done-venv  ## compile everything in models/ again (needs Python 3.10 or 3.11)
 	@$(BIN)/python tools/build_models.py

@@ -156,6 +156,28 @@ sys.exit(digits.main())
     assert ((red > 0.7) & (green < 0.2) & (blue < 0.3)).sum() > 300  # pixels of the frame
 
 
+def test_imagenet_says_how_to_get_the_network(tmp_path: Path) -> None:
+    program = tmp_path / "examples" / "imagenet.py"  # its network would be in tmp_path / "build"
+    program.parent.mkdir()
+    program.write_bytes((ROOT / "examples" / "imagenet.py").read_bytes())
+    done = subprocess.run([sys.executable, str(program)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "the network is not compiled yet: make imagenet\n"
+
+
+@pytest.mark.skipif(not (ROOT / "build" / "imagenet" / "complete").exists(), reason="needs what make imagenet makes")
+def test_imagenet(runtime: Path | None, tmp_path: Path) -> None:
+    picture = tmp_path / "new" / "imagenet.png"
+    lines = example(runtime, "imagenet", "--picture", picture)
+    first = {name: lines[lines.index(name) + 1] for name in ("chelsea", "china", "coffee", "flower")}
+    assert {name: line.split()[-1] for name, line in first.items()} == {
+        "chelsea": "Mau", "china": "palace", "coffee": "espresso", "flower": "lampshade",
+    }  # fmt: skip
+    assert numbers(first["coffee"])[0] == pytest.approx(77.9, abs=0.2)
+    assert lines[-1] == f"picture   {picture}"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_readme(runtime: Path | None, tmp_path: Path) -> None:
     """The blocks are one program; what it prints is what the comments beside the prints say."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The environments that compile the fixtures: one per generation of TVM.
+"""The environments that compile: one per generation of TVM, and torch's, which exports a network for them.
 
 The classic compiler is the cp310 wheel of hhb-tvm 3.2.3, a fork of TVM 0.16. It
 is unzipped, not installed, and found through PYTHONPATH: so one wheel serves
@@ -57,11 +57,13 @@ class Recipe:
     folder : str
         Where it lives below the build folder.
     requirements : pathlib.Path
-        What is installed; pinned and complete.
+        What is installed; pinned.
     pythons : tuple of (int, int)
         The versions of Python that it runs on, the best first.
     wheel : Wheel, optional
         The compiler, when it is none of the requirements.
+    complete : bool
+        Whether the requirements name all that they need, so that nothing else is installed.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Recipe:
     requirements: Path
     pythons: tuple[tuple[int, int], ...]
     wheel: Wheel | None = None
+    complete: bool = True
 
     def stamp(self):
         """What the environment was made from; another text means to make it again."""
@@ -98,6 +101,13 @@ MODERN = Recipe(
     requirements=TOOLS / "modern-requirements.txt",
     pythons=((3, 11), (3, 12), (3, 10), (3, 13)),
 )
+TORCH = Recipe(
+    name="torch",
+    folder="torch-env",
+    requirements=TOOLS / "imagenet-requirements.txt",
+    pythons=((3, 11),),
+    complete=False,
+)
 
 
 def find_python(recipe):
@@ -121,7 +131,7 @@ def find_python(recipe):
             return found
     versions = " or ".join(f"{major}.{minor}" for major, minor in sorted(recipe.pythons))
     raise CompileEnvironmentError(
-        f"the {recipe.name} compiler needs Python {versions}, and none was found: "
+        f"the {recipe.name} environment needs Python {versions}, and none was found: "
         "install one, or name it with --python"
     )
 
@@ -134,7 +144,7 @@ def prepare(recipe, folder, python=None):
     recipe : Recipe
         What to make.
     folder : pathlib.Path
-        Where the environment lives; about 400 MB each.
+        Where the environment lives; about 400 MB each, torch's 1.3 GB.
     python : str, optional
         The Python to use; `find_python` when omitted.
 
@@ -153,11 +163,12 @@ def prepare(recipe, folder, python=None):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     python = python or find_python(recipe)
-    _say(f"making the {recipe.name} compile environment with {python}")
+    _say(f"making the {recipe.name} environment with {python}")
     _run([python, "-m", "venv", folder / "venv"])
     pip = [env_python, "-m", "pip", "--disable-pip-version-check", "-q"]
     _say(f"installing {recipe.requirements.name}")
-    _run([*pip, "install", "--no-deps", "--only-binary=:all:", "-r", recipe.requirements])
+    alone = ("--no-deps",) if recipe.complete else ()
+    _run([*pip, "install", *alone, "--only-binary=:all:", "-r", recipe.requirements])
     if recipe.wheel:
         _say(f"downloading {recipe.wheel.requirement} ({recipe.wheel.size})")
         download = ("download", "--no-deps", "--only-binary=:all:", *recipe.wheel.tags, "-d", folder)
