@@ -232,7 +232,8 @@ def convert(value: Any) -> Any:
     """The value as TVM would hold it.
 
     A callable becomes a `PackedFunc`, a list or tuple an `Array`, a dict a `Map`, a numpy array an
-    `NDArray` (a copy). Numbers, str, bytes, None and objects of tvmbind are returned as they are.
+    `NDArray` (a copy), another library's array one too (of its own memory, where TVM can use that). Numbers, str,
+    bytes, None and objects of tvmbind are returned as they are.
 
     Raises
     ------
@@ -245,6 +246,10 @@ def convert(value: Any) -> Any:
     if conversion is not None:
         load_runtime()
         return conversion[1](value)
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array_interface__"):
+        from .interchange import asarray
+
+        return asarray(value)
     if type(value).__module__ == "numpy":
         import numpy as np
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _core
 from ._core.capsule import AVAILABLE, Foreign, consume, look
+from ._core.encode import Unshared
 from ._tvm import ffi, lib
 from .borrowed import BorrowedNDArray
 from .device import Device
 from .dtype import DataType, _code_of, of_dlpack
 from .errors import TVMError, ZeroCopyError
 from .library import load_runtime
-from .ndarray import HOST, NDArray, array, contiguous
+from .ndarray import HOST, PADDED, NDArray, array, contiguous
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ def from_dlpack(x: Any) -> NDArray:
 
     Parameters
     ----------
-    x : object with ``__dlpack__``, or a DLPack capsule
+    x : object with ``__dlpack__`` or the buffer protocol, or a DLPack capsule
         numpy's, torch's, jax's, ...; an NDArray too.
 
     Returns
@@ -49,11 +50,12 @@ def from_dlpack(x: Any) -> NDArray:
     TVMError
         If it is on a device that this runtime has not.
     """
+    if not isinstance(x, NDArray) and not _shares_memory(x):
+        raise TypeError(f"a {type(x).__name__} has no memory to share: expected an object with __dlpack__ or a buffer")
     found = _take(x)
     if isinstance(found, NDArray):
         return found
-    _, problem = found
-    raise ZeroCopyError(f"{problem}; array(x) copies it")
+    raise ZeroCopyError(f"{found.problem}; array(x) copies it")
 
 
 from_dlpack = _core.quicken(from_dlpack, "(x)")
@@ -84,15 +86,12 @@ def asarray(x: Any, copy: Optional[bool] = None) -> NDArray:
     if isinstance(x, NDArray):
         return x.copy() if copy else x
     if _shares_memory(x):
-        if copy:
-            return array(x)
         found = _take(x)
         if isinstance(found, NDArray):
-            return found
-        view, problem = found
-        if copy is None:
-            return array(view)
-        raise ZeroCopyError(f"{problem}, or allow a copy")
+            return found.copy() if copy else found
+        if copy is not False:
+            return array(found.view)
+        raise ZeroCopyError(f"{found.problem}, or allow a copy")
     if copy is False:
         raise ZeroCopyError(f"a {type(x).__name__} has no memory that TVM could use: make a numpy array of it")
     return array(x)
@@ -116,16 +115,17 @@ def aligned_empty(shape: Union[int, Sequence[int]], dtype: Any = "float32") -> n
     numpy.ndarray
         With whatever is in its memory.
     """
-    import numpy as np
+    from ._core.tensor import aligned_memory
 
-    element = DataType(dtype).numpy()
-    extents = (shape,) if hasattr(shape, "__index__") else tuple(shape)  # type: ignore[arg-type]
-    nbytes = int(np.prod(extents, dtype=object)) * element.itemsize
-    memory = np.empty(max(nbytes, 0) + _ALIGNMENT, np.uint8)
-    return np.ndarray(extents, element, memory, -_address(memory) % _ALIGNMENT)
+    extents: Any = (shape,) if hasattr(shape, "__index__") else tuple(shape)  # type: ignore[arg-type]
+    return aligned_memory(extents, DataType(dtype).numpy(), _ALIGNMENT)
 
 
 def _shares_memory(x: Any) -> bool:
+    import numpy as np
+
+    if isinstance(x, np.generic):  # it shows memory too, each time another copy
+        return False
     if hasattr(x, "__dlpack__") or hasattr(x, "__array_interface__") or _is_capsule(x):
         return True
     try:
@@ -139,27 +139,25 @@ def _is_capsule(x: Any) -> bool:
     return type(x).__name__ == "PyCapsule"
 
 
-#: Elements that are not where or how TVM needs them, and why: "a float32[2, 3] array is not aligned ...".
-_View = tuple["np.ndarray[Any, Any]", str]
-
-
-def _take(x: Any) -> Union[NDArray, _View]:
+def _take(x: Any) -> Union[NDArray, Unshared]:
     """An array with the memory of `x`, or else a numpy view of it with the reason."""
     import numpy as np
 
     if isinstance(x, NDArray):
         if isinstance(x, BorrowedNDArray):
             raise ZeroCopyError("a tensor that is lent to a callback ends with it; x.copy() does not")
-        return _take_capsule(x.__dlpack__())
-    if type(x) is not np.ndarray and not isinstance(x, np.generic):
-        if _is_capsule(x):
-            return _take_capsule(x)
-        if AVAILABLE and hasattr(x, "__dlpack__") and not isinstance(x, np.ndarray):
-            return _take_capsule(_capsule_of(x))
-    return _take_numpy(x if isinstance(x, np.ndarray) else np.asarray(x))
+        return _take_capsule(x.__dlpack__(max_version=(1, 0)))
+    if isinstance(x, np.ndarray):
+        return _take_numpy(x)
+    if _is_capsule(x):
+        return _take_capsule(x)
+    if AVAILABLE and hasattr(x, "__dlpack__"):
+        return _take_capsule(_capsule_of(x))
+    seen = hasattr(x, "__array_interface__") or hasattr(x, "__dlpack__")  # else bytes are text for numpy
+    return _take_numpy(np.asarray(x if seen else memoryview(x)))
 
 
-def _take_numpy(x: np.ndarray[Any, Any]) -> Union[NDArray, _View]:
+def _take_numpy(x: np.ndarray[Any, Any]) -> Union[NDArray, Unshared]:
     from ._core.tensor import explain, problem_of
 
     made = _core.adopt(NDArray, x)
@@ -168,7 +166,7 @@ def _take_numpy(x: np.ndarray[Any, Any]) -> Union[NDArray, _View]:
     dtype = DataType(x.dtype if x.dtype.isnative else x.dtype.newbyteorder("="))
     problem = problem_of(x)
     if problem:
-        return x, explain("a numpy array", x, problem)
+        return Unshared(x, explain("a numpy array", x, problem))
     if not x.size:  # nothing is shared, and where it is does not matter
         return array(x)
     load_runtime()
@@ -187,7 +185,7 @@ def _capsule_of(x: Any) -> Any:
         return x.__dlpack__()
 
 
-def _take_capsule(capsule: Any) -> Union[NDArray, _View]:
+def _take_capsule(capsule: Any) -> Union[NDArray, Unshared]:
     load_runtime()
     if not AVAILABLE:
         raise TypeError("this Python has no DLPack capsules: pass the object itself")
@@ -202,6 +200,8 @@ def _take_capsule(capsule: Any) -> Union[NDArray, _View]:
         raise ZeroCopyError(f"the array comes as DLPack {managed.version.major}, and tvmbind knows 0 and 1")
     tensor = managed.dl_tensor
     dtype = of_dlpack(tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes)
+    if tensor.dtype.bits * tensor.dtype.lanes % 8 and not (foreign.versioned and managed.flags & PADDED):
+        raise TypeError(f"the array packs several elements of {dtype} into a byte, and TVM gives each its own")
     problem = _problem(tensor, dtype, bool(foreign.versioned and managed.flags & _READ_ONLY))
     if not problem:
         made = _core.adopt_foreign(NDArray, foreign, *_code_of(dtype))
@@ -210,7 +210,8 @@ def _take_capsule(capsule: Any) -> Union[NDArray, _View]:
     if tensor.device.device_type not in HOST:
         raise ZeroCopyError(problem)
     consume(capsule, foreign)
-    return _Owned(foreign).view(dtype), problem
+    view = _Owned(foreign).view(dtype)
+    return Unshared(view, problem) if view.size else array(view)
 
 
 def _problem(tensor: Any, dtype: DataType, read_only: bool) -> str:
@@ -233,10 +234,6 @@ def _extents(numbers: Any, ndim: int) -> tuple[int, ...]:
 
 def _start(tensor: Any) -> int:
     return int(ffi.cast("uintptr_t", tensor.data)) + int(tensor.byte_offset)
-
-
-def _address(memory: np.ndarray[Any, Any]) -> int:
-    return int(ffi.cast("uintptr_t", ffi.from_buffer(memory)))
 
 
 class _Owned:
@@ -273,5 +270,7 @@ class _Owned:
         made.flags.writeable = not (self._foreign.versioned and self._foreign.managed.flags & _READ_ONLY)
         return made
 
+
+_core.set_sharer(_take)
 
 __all__ = ["aligned_empty", "asarray", "from_dlpack"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from typing import Any, Optional, Union
+from weakref import WeakValueDictionary
 
 from . import _core, artifact
 from ._core import Handle, check
@@ -32,9 +33,12 @@ _OF_FACTORIES = (
 
 
 class Pins(dict[Any, Any]):
-    """Memory that a module's functions use and do not own, by where it is used."""
+    """Memory that a module's functions use and do not own, by where it is used: one for all handles of a module."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
+
+
+_pins: WeakValueDictionary[int, Pins] = WeakValueDictionary()
 
 
 class _ExecutorMaker(PackedFunc):
@@ -83,7 +87,7 @@ class Module(Handle):
         self._owner = owner
         self._entry = self._file = self._graph = self._kind = self._main = None
         self._hash = hash(self._identity())
-        self._pins = Pins()
+        self._pins = _pins.setdefault(self._identity(), Pins())
         return self
 
     def get_function(self, name: str, query_imports: bool = False) -> PackedFunc:

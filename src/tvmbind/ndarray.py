@@ -26,7 +26,7 @@ _tensor_pointer = ffi.typeof("DLTensor *")
 _char_pointer = ffi.typeof("char *")
 HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the processor reads
 _LARGEST = 2**62
-_IS_COPIED, _PADDED = 2, 4  # flags of DLPack's: IS_COPIED, IS_SUBBYTE_TYPE_PADDED
+_IS_COPIED, PADDED = 2, 4  # flags of DLPack's: IS_COPIED, IS_SUBBYTE_TYPE_PADDED
 _CPU = cpu(0)
 
 
@@ -298,7 +298,7 @@ class NDArray(ArrayHandle):
         if bits < 8:
             if not versioned:
                 raise ZeroCopyError(f"{self.dtype} has less than a byte, which only DLPack 1.0 can tell")
-            flags |= _PADDED
+            flags |= PADDED
         if not AVAILABLE:
             return self.numpy().__dlpack__()
         return _core.export_capsule(self, versioned, code, bits, lanes, flags)

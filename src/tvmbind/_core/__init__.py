@@ -14,7 +14,7 @@ from .callback import set_array_maker
 from .capsule import adopt_foreign, adopt_memory
 from .carry import claim
 from .decode import register, register_object
-from .encode import OpaqueHandle, conversion_for, register_conversion
+from .encode import OpaqueHandle, conversion_for, register_conversion, set_sharer
 from .report import check, last_error_text, raise_error
 
 H = TypeVar("H")
@@ -135,5 +135,6 @@ __all__ = [
     "set_array_maker",
     "set_list_maker",
     "set_registry",
+    "set_sharer",
     "vectorcalled",
 ]

@@ -57,6 +57,13 @@ class Copied(NamedTuple):
     problem: str
 
 
+class Unshared(NamedTuple):
+    """Memory that TVM cannot use where it is, as numpy sees it, and why: "a float32[3] array is not aligned ..."."""
+
+    view: Any
+    problem: str
+
+
 class Codec(NamedTuple):
     """How values of a type go: the code, the slot's struct format, and one of two ways to fill the slot."""
 
@@ -141,6 +148,21 @@ def register_conversion(
         _classic_only.add(type_)
 
 
+#: An object with ``__dlpack__`` as an array of TVM's with its memory, or else as an `Unshared`.
+share: Callable[[Any], Any]
+
+
+def set_sharer(take: Callable[[Any], Any]) -> None:
+    """Declares how objects of other libraries that have ``__dlpack__`` become arrays."""
+    global share
+    share = take
+
+
+def is_shared(value: Any) -> bool:
+    """Whether a value is an array of another library than numpy, which goes by DLPack."""
+    return _codec_for(type(value)) is _SHARED
+
+
 def conversion_for(type_: type) -> Optional[tuple[int, Callable[[Any], Handle]]]:
     """The registered conversion of a type or of one of its bases: code and function."""
     found = next((_conversions[base] for base in type_.__mro__ if base in _conversions), None)
@@ -179,6 +201,8 @@ def _find_codec(type_: type) -> Optional[Codec]:
         return Codec(HANDLE, read=_cdata_address)
     if type_.__module__ == "ctypes" and type_.__name__ == "c_void_p":
         return Codec(HANDLE, read=lambda value: _signed(value.value or 0))
+    if hasattr(type_, "__dlpack__"):
+        return _SHARED
     conversion = conversion_for(type_)
     if conversion is not None:
         return Codec(conversion[0], write=_converting(conversion[1]))
@@ -231,6 +255,15 @@ def _itself(value: Any) -> Any:
 
 
 _handle_of = attrgetter("_handle")
+
+
+def _write_shared(value: Any, texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:
+    from .tensor import write_shared
+
+    return write_shared(value, keep)
+
+
+_SHARED = Codec(NDARRAY, write=_write_shared)
 
 
 def _write_str(value: str, texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:

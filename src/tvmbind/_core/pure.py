@@ -16,7 +16,7 @@ from ..errors import ZeroCopyError
 from ..library import known_runtime
 from . import callback, decode, encode
 from .callback import Registration, make_function
-from .encode import Copied, Restore, Write, plan_for
+from .encode import Copied, Restore, Unshared, Write, plan_for
 from .fork import FreshThread
 from .handle import ArrayHandle, Handle
 from .report import raise_error
@@ -131,18 +131,24 @@ def _not_in_place(args: tuple[Any, ...]) -> Iterator[tuple[int, Any, str]]:
 
 
 def _call_with_copies(function: Any, args: tuple[Any, ...], copy: bool) -> Any:
-    if not copy:
-        from .tensor import explain
+    from .tensor import copied, explain
 
+    given = [encode.share(value) if encode.is_shared(value) else value for value in args]
+    if not copy:
+        for place, value in enumerate(given):
+            if type(value) is Unshared:
+                raise ZeroCopyError(f"argument {place} of {function!r}: {value.problem}, or allow a copy")
         for place, value, problem in _not_in_place(args):
             raise ZeroCopyError(f"{explain(f'argument {place} of {function!r}', value, problem)}, or allow a copy")
-        return function(*args)
+        return function(*given)
     import numpy as np
 
-    from .tensor import copied
-
     keep: list[Any] = []
-    given = [copied(value, value.flags.writeable, keep) if isinstance(value, np.ndarray) else value for value in args]
+    for place, (value, found) in enumerate(zip(args, given)):
+        if found is not value:  # another library's
+            found = found.view if type(found) is Unshared else found.numpy()
+        if isinstance(found, np.ndarray):
+            given[place] = copied(found, found.flags.writeable, keep)
     result = function(*given)
     _restore(keep)
     return result

@@ -18,7 +18,8 @@ from .._tvm import ffi
 from ..dtype import DataType
 from ..errors import PerformanceWarning
 from ..library import load_runtime
-from .encode import Copied, Restore
+from . import callback, encode
+from .encode import Copied, Restore, Unshared
 
 _from_buffer = ffi.from_buffer
 _cast = ffi.cast
@@ -32,6 +33,14 @@ ADVICE = {
     "of a foreign byte order": 'pass x.astype(x.dtype.newbyteorder("="))',
     "not aligned": "make its memory with tvmbind.aligned_empty(shape, dtype), or use tvmbind.array(x)",
 }
+
+
+def aligned_memory(shape: tuple[int, ...], dtype: Any, to: int = 0) -> np.ndarray[Any, Any]:
+    """A new array, C-contiguous, at an address that `to` divides: what this runtime needs, if not given."""
+    nbytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    to = to or alignment()
+    memory = np.empty(max(nbytes, 0) + to, np.uint8)
+    return np.ndarray(shape, dtype, memory, -address_of(memory) % to)
 
 
 def address_of(value: np.ndarray[Any, Any]) -> int:
@@ -102,6 +111,31 @@ def write_array(value: np.ndarray[Any, Any], texts: list[bytes], tensors: list[A
     return 0
 
 
+def write_shared(value: Any, keep: list[Any]) -> int:
+    """The handle of an array with the memory of another library's, which is kept; of a copy where TVM cannot use it."""
+    for kept in keep:
+        if type(kept) is tuple and kept[0] is value:
+            return kept[1]._handle  # type: ignore[no-any-return]
+    found = encode.share(value)
+    if type(found) is Unshared:
+        view, found = found.view, callback.make_array(found.view)
+        keep.append(Copied(view, problem_of(view)))
+        if view.flags.writeable:
+            keep.append(_put_back(view, np.asarray(found)))
+    keep.append((value, found))
+    return found._handle  # type: ignore[no-any-return]
+
+
+def _put_back(value: np.ndarray[Any, Any], copy: np.ndarray[Any, Any]) -> Restore:
+    before = copy.tobytes()
+
+    def put_back() -> None:
+        if copy.tobytes() != before:
+            value[...] = copy
+
+    return Restore(put_back)
+
+
 def _describe(value: np.ndarray[Any, Any], writable: bool) -> Any:
     """A tvmb_tensor and its shape, as memory of C's."""
     dtype = DataType(value.dtype)
@@ -121,16 +155,11 @@ def copied(value: np.ndarray[Any, Any], writable: bool, keep: list[Any]) -> np.n
     for kept in keep:
         if type(kept) is tuple and kept[0] is value:
             return kept[1]  # type: ignore[no-any-return]
-    copy = np.array(value, dtype=value.dtype.newbyteorder("="), order="C")
+    copy = aligned_memory(value.shape, value.dtype.newbyteorder("="))
+    copy[...] = value
     keep.append((value, copy))
     if writable:
-        before = copy.tobytes()
-
-        def put_back() -> None:
-            if copy.tobytes() != before:
-                value[...] = copy
-
-        keep.append(Restore(put_back))
+        keep.append(_put_back(value, copy))
     return copy
 
 

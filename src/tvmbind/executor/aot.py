@@ -6,13 +6,13 @@ Source: TVM's ``runtime/aot_executor/aot_executor.cc`` and ``runtime/executor/ao
 from __future__ import annotations
 
 import re
-from typing import Any, Optional
+from typing import Optional
 
 from .._core import problem_of
 from ..errors import TVMError, TVMNotImplementedError
 from ..library import load_runtime
 from ..module import Module
-from ..ndarray import HOST, NDArray, readable
+from ..ndarray import NDArray
 from .buffers import BufferedExecutor
 from .inputs import TensorInfo
 from .slots import Slot
@@ -43,7 +43,8 @@ class AotModule(BufferedExecutor):
         super().__init__(module)
         # The executor itself binds no memory; what it runs is a function of the library's that takes any.
         self._main = module._main
-        self._given: list[Any] = []
+        # The executor's own arrays, by place, in the order of the main function's arguments.
+        self._arrays: dict[tuple[str, int], NDArray] = {}
         self._names: Optional[list[str]] = None
         name_of = module._find("get_input_name", False)
         if name_of is not None:
@@ -90,32 +91,15 @@ class AotModule(BufferedExecutor):
     def _slot(self, info: TensorInfo, array: NDArray, place: tuple[str, int]) -> Slot:
         if self._main is None:
             return super()._slot(info, array, place)
-        on_host = array.device.device_type in HOST
-        number = place[1] + (self.get_num_inputs() if place[0] == "output" else 0)
-        given = self._arguments()
-        own = given[number]
-
-        def bind(value: Any) -> bool:
-            if isinstance(value, NDArray):
-                usable = value.device == array.device and readable(value)
-            else:
-                usable = on_host and not problem_of(value)
-            if usable:
-                given[number] = own if value is array else value
-            return usable
-
-        return Slot(info, array, self._pins, place, bind)
-
-    def _arguments(self) -> list[Any]:
-        """What the library's main function takes: the executor's own arrays, where nothing else was set."""
-        if not self._given:
-            self._given += [self._get_input(index) for index in range(self.get_num_inputs())]
-            self._given += [self._get_output(index) for index in range(self._outputs_count)]
-        return self._given
+        return Slot(info, array, self._pins, place, lambda value: isinstance(value, NDArray) or not problem_of(value))
 
     def _compute(self) -> None:
         if self._pins and self._main is not None:
-            self._main(*self._given)
+            if not self._arrays:
+                self._arrays.update({("input", i): self._get_input(i) for i in range(self.get_num_inputs())})
+                self._arrays.update({("output", i): self._get_output(i) for i in range(self._outputs_count)})
+            bound = self._pins.get
+            self._main(*[found.memory if (found := bound(place)) else own for place, own in self._arrays.items()])
         else:
             self._run()
 

@@ -153,11 +153,18 @@ class BufferedExecutor:
                 raise IndexError(f"the model has no input {index}; it has {count}, weights counted")
         found = self._inputs_by_key.get(index)
         if found is None:
-            array = from_dlpack(self._get_input(index))
+            array = self._own_array("input", index)
             found = self._slot(TensorInfo(str(key), array.shape, array.dtype), array, ("input", index))
             self._inputs_by_key[index] = found
         self._inputs_by_key[key] = found
         return found
+
+    def _own_array(self, kind: str, index: int) -> NDArray:
+        """The executor's own array for an input or output, by an object that is not the runtime's."""
+        bound = self._pins.get((kind, index))
+        if bound is not None:
+            return bound.own  # type: ignore[no-any-return]
+        return from_dlpack(self._get_input(index) if kind == "input" else self._get_output(index))
 
     def _slot(self, info: TensorInfo, array: NDArray, place: tuple[str, int]) -> Slot:
         """The slot of an input or output. An executor that can bind memory says how."""
@@ -177,7 +184,7 @@ class BufferedExecutor:
     def _output(self, index: int) -> Slot:
         found = self._outputs_by_key.get(index)
         if found is None:
-            array = from_dlpack(self._get_output(index))
+            array = self._own_array("output", index)
             found = self._slot(TensorInfo("", array.shape, array.dtype), array, ("output", index))
             self._outputs_by_key[index] = found
         return found

@@ -17,13 +17,15 @@ from ..errors import TVMNotImplementedError, TVMValueError
 from ..function import get_global_func
 from ..library import load_runtime
 from ..module import Module
-from ..ndarray import HOST, NDArray, readable
+from ..ndarray import NDArray
 from ..params import load_param_dict
 from .buffers import BufferedExecutor
 from .graph_json import check_graph
 from .inputs import TensorInfo, fitting
 from .slots import Slot
 
+#: Noted among the pins, which every object for an executor has: that its weights are another's.
+_SHARES = "shares weights"
 _CREATORS = ("tvm.graph_executor.create", "tvm.graph_runtime.create")
 
 
@@ -55,7 +57,6 @@ class GraphModule(BufferedExecutor):
         of_factory, weights = module._graph or (None, ())
         self._json = graph_json or of_factory
         self._inputs: Optional[list[TensorInfo]] = None
-        self._shares = False
         self._weights: set[str] = set(weights)
 
     def get_num_inputs(self) -> int:
@@ -188,7 +189,7 @@ class GraphModule(BufferedExecutor):
             raise TVMNotImplementedError(f"{load_runtime().title} cannot share weights: give each its own")
         other._own(names)
         self._forget_slots()
-        self._shares = True
+        self._pins[_SHARES] = True
         if not hasattr(sys, "getrefcount"):
             gc.collect()  # PyPy would let go of them later, and TVM wants nobody to hold what it replaces
         self.module["share_params"](other.module, bytes(params_bytes))
@@ -206,17 +207,15 @@ class GraphModule(BufferedExecutor):
         if func is None:
             return super()._slot(info, array, place)
         refusal = self._passed_on(kind, index)
-        on_host = array.device.device_type in HOST
 
         def bind(value: Any) -> bool:
-            usable = value.device == array.device and readable(value) if isinstance(value, NDArray) else on_host
-            return usable and func._in_place(index, value) is not NotImplemented
+            return func._in_place(index, value) is not NotImplemented
 
         return Slot(info, array, self._pins, place, None if refusal else bind, refusal)
 
     def _passed_on(self, kind: str, index: int) -> str:
         """Why the runtime would not see other memory for an input or output."""
-        if self._shares:  # its list of what reads an input then still has the kernels' arguments of before
+        if _SHARES in self._pins:  # its list of what reads an input then still has the kernels' arguments of before
             return "its weights are shared, and this runtime binds nothing then"
         if self._json is None:
             return "whether its graph only passes it on is not known: give GraphModule the graph"

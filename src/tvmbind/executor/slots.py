@@ -9,17 +9,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from .._core import problem_of
 from ..borrowed import BorrowedNDArray
 from ..errors import ZeroCopyError
 from ..interchange import asarray, from_dlpack
-from ..ndarray import HOST, NDArray
+from ..module import Pins
+from ..ndarray import HOST, NDArray, readable
 from .inputs import TensorInfo, fitting
 
 #: Makes the runtime use this memory; False if it cannot be used where it is, and nothing has changed.
 Bind = Callable[[Any], bool]
+
+
+class Bound(NamedTuple):
+    """What stands in for an executor's own array.
+
+    Attributes
+    ----------
+    own : NDArray
+    memory : NDArray or numpy.ndarray
+        What the runtime uses, by an object that nobody else can close.
+    given : NDArray or numpy.ndarray
+        What the caller gave.
+    """
+
+    own: NDArray
+    memory: Any
+    given: Any
 
 
 class Slot:
@@ -32,8 +50,9 @@ class Slot:
     array : NDArray
         The executor's own memory, by an object that is not the runtime's: that one, from 0.14 on, comes to point to
         whatever is bound.
-    pins : dict
-        What the runtime sees, by slot: it lives as long as the executor's functions do, not as this object.
+    pins : Pins
+        A `Bound` for each slot where the runtime uses other memory: that lives as long as the executor's functions
+        do, not as this object, and another object for the same executor finds it.
     bind : callable, optional
         How other memory is bound; None if it cannot be.
     refusal : str
@@ -41,16 +60,14 @@ class Slot:
     """
 
     __slots__ = (
-        "_bind", "_dtype", "_key", "_ndarray", "_pins", "_shape", "_shown", "_view",
-        "array", "bound", "info", "refusal",
+        "_bind", "_dtype", "_key", "_ndarray", "_pins", "_shape", "_shown", "_view", "array", "info", "refusal",
     )  # fmt: skip
 
     def __init__(
-        self, info: TensorInfo, array: NDArray, pins: dict[Any, Any], key: Any, bind: Optional[Bind], refusal: str = ""
+        self, info: TensorInfo, array: NDArray, pins: Pins, key: Any, bind: Optional[Bind], refusal: str = ""
     ) -> None:
         self.info = info
         self.array = array
-        self.bound: Any = None
         self._shown: Optional[NDArray] = None
         self.refusal = refusal
         self._pins = pins
@@ -63,8 +80,9 @@ class Slot:
 
     def shown(self) -> NDArray:
         """The memory that the runtime uses, as an array for a caller, who may close it."""
-        if self.bound is not None:
-            return asarray(self.bound, copy=False)
+        bound = self._pins.get(self._key)
+        if bound is not None:
+            return _same(bound.memory) if isinstance(bound.memory, NDArray) else asarray(bound.memory, copy=False)
         found = self._shown
         if found is None or found.closed:
             found = self._shown = from_dlpack(self.array)
@@ -98,7 +116,8 @@ class Slot:
             If `copy` is False and the memory cannot be used where it is.
         """
         if copy is not True:
-            if value is self.bound or self.bind(value):
+            bound = self._pins.get(self._key)
+            if (bound is not None and value is bound.given) or self.bind(value):
                 return
             if copy is False:
                 raise ZeroCopyError(f"{self.info.name or 'it'!r} cannot be set without a copy: {self.why_not(value)}")
@@ -110,18 +129,26 @@ class Slot:
 
     def bind(self, value: Any) -> bool:
         """Uses the memory of a value that fits, where that can be done."""
-        if self._bind is None or isinstance(value, BorrowedNDArray) or not self._bind(value):
+        if self._bind is None:
             return False
-        self._pins[self._key] = self.bound = value
+        memory = value
+        if isinstance(value, NDArray):
+            if isinstance(value, BorrowedNDArray) or value.device != self.array.device or not readable(value):
+                return False
+            memory = _same(value)
+        elif self.array.device.device_type not in HOST:
+            return False
+        if not self._bind(memory):
+            return False
+        self._pins[self._key] = Bound(self.array, memory, value)
         return True
 
     def unbind(self) -> None:
         """Uses the executor's own array again."""
-        if self.bound is not None:
+        if self._key in self._pins:
             assert self._bind is not None
             self._bind(self.array)
             self._pins.pop(self._key, None)
-            self.bound = None
 
     def why_not(self, value: Any) -> str:
         """Why the memory of a value cannot be used where it is."""
@@ -139,4 +166,10 @@ class Slot:
         return explain("a numpy array", value, problem) if problem else f"the input is on {self.array.device}"
 
 
-__all__ = ["Slot"]
+def _same(array: NDArray) -> NDArray:
+    """Another object for the same array: either may be closed."""
+    owner = array._leased()
+    return NDArray._from_handle(array._open_handle(), owner)
+
+
+__all__ = ["Bound", "Slot"]
