@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -210,3 +211,68 @@ def test_run_says_what_is_wrong(
     (tmp_path / "empty").touch()
     (tmp_path / "cut.npy").write_bytes((tmp_path / "good.npy").read_bytes()[:100])
     assert said in line("run", digits, *words, status=1)
+
+
+# ---- info, functions, doctor, completion ----
+
+
+def test_info_for_people_and_for_programs(line: Line, digits: Path) -> None:
+    page = line("info", digits)
+    assert "input: float32[1, 1, 8, 8]" in page
+    assert "weights" in page
+    report = json.loads(line("info", digits, "--json"))
+    assert report["inputs"] == [{"name": "input", "dtype": "float32", "shape": [1, 1, 8, 8]}]
+    loaded = json.loads(line("info", digits, "--load", "--json"))
+    assert loaded["inputs"] == report["inputs"]
+    assert loaded["outputs"][0]["shape"] == [1, 10]
+    assert loaded["loaded"]["runtime"] == INFO.title
+
+
+def test_info_of_no_file_and_of_no_model(line: Line, tmp_path: Path) -> None:
+    assert "there is no such file" in line("info", tmp_path / "none.so", status=1)
+    (tmp_path / "words.txt").write_text("words")
+    assert "is no part of a model" in line("info", tmp_path / "words.txt", status=1)
+
+
+def test_functions_are_searched(line: Line) -> None:
+    names = line("functions").split()
+    assert names == sorted(names)
+    found = line("functions", "*Module*LOAD*").split()
+    assert found == [name for name in names if re.search("module.*load", name.lower())]
+    assert json.loads(line("functions", found[0], "--json"))["functions"][0] == found[0]
+    assert "none of the" in line("functions", "no.such.thing", status=1)
+
+
+def test_doctor_finds_what_this_process_has(line: Line) -> None:
+    report = json.loads(line("doctor", "--json"))
+    assert report["ok"] is True
+    assert report["runtime"]["path"] == INFO.path
+    assert report["runtime"]["title"] == INFO.title
+    states = {check["name"]: check["state"] for check in report["checks"]}
+    assert states["extension"] == states["runtime"] == states["numpy"] == "good"
+    assert any(place["path"] == INFO.path and place["there"] for place in report["places"]) or INFO.abi == "tvm-ffi"
+
+
+def test_doctor_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TVMBIND_LIBRARY", str(tmp_path / "none.so"))
+    assert main(["doctor"]) == 1
+    page = capsys.readouterr().out
+    assert "there is no such file" in page
+    assert "tvmbind runtime install" in page.partition("To do")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(line: Line, shell: str) -> None:
+    pytest.importorskip("argcomplete")
+    assert "tvmbind" in line("completion", shell)
+
+
+def test_completion_completes() -> None:
+    pytest.importorskip("argcomplete")
+    words = "tvmbind runtime in"
+    env = {**os.environ, "_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout", "COMP_LINE": words,
+           "COMP_POINT": str(len(words)), "COMP_TYPE": "9"}  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "tvmbind"], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.split("\v") == ["install "]

@@ -117,6 +117,11 @@ _NEEDS = {
 }
 
 
+def needs(kind: str) -> str:
+    """What of a runtime a module of this kind needs."""
+    return _NEEDS.get(kind, f"a loader of {kind}")
+
+
 def check_loader(artifact: Artifact, info: RuntimeInfo, text: str) -> None:
     """Says so where the runtime's error is that it knows no module of a kind that is in the library.
 
@@ -128,7 +133,7 @@ def check_loader(artifact: Artifact, info: RuntimeInfo, text: str) -> None:
     kind = _NO_LOADER.search(text)
     if kind is None:
         return
-    needed = _NEEDS.get(kind[1] or kind[2], f"a loader of {kind[1] or kind[2]}")
+    needed = needs(kind[1] or kind[2])
     raise TVMOSError(
         f"cannot load {artifact.file}: it needs {needed}, which this runtime lacks. This is {info.title} ({info.path})"
     )

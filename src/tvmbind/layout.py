@@ -23,13 +23,20 @@ _SOURCES = (".c", ".cc", ".cpp", ".h")
 _DEPTH = 16
 
 
-class _Found(NamedTuple):
-    """Paths by what they hold."""
+class Found(NamedTuple):
+    """Paths by what they hold.
+
+    Attributes
+    ----------
+    libraries, graphs, params : list of str
+    objects : list of str
+        Compiled, not linked.
+    """
 
     libraries: list[str]
     graphs: list[str]
     params: list[str]
-    objects: list[str]  # compiled, not linked
+    objects: list[str]
 
 
 class Layout(NamedTuple):
@@ -61,7 +68,22 @@ def find(paths: Sequence[Union[str, os.PathLike[str]]]) -> Layout:
     """
     if not paths:
         raise TypeError("load_model takes the files of a model, or its folder or archive; got none")
-    found = _Found([], [], [], [])
+    found, sources, keep = collect(paths)
+    library, graph, params = _parts(found, sources)
+    return Layout(library, graph, params, keep)
+
+
+def collect(paths: Sequence[Union[str, os.PathLike[str]]]) -> tuple[Found, list[str], list[Any]]:
+    """All files of TVM's in what a caller named, be they a model or not; names of sources; what the files go with.
+
+    Raises
+    ------
+    TVMOSError
+        If one is not there, or cannot be read.
+    TVMValueError
+        If one is none of TVM's, or holds none.
+    """
+    found = Found([], [], [], [])
     keep: list[Any] = []
     sources: list[str] = []
     for path in paths:
@@ -77,11 +99,10 @@ def find(paths: Sequence[Union[str, os.PathLike[str]]]) -> Layout:
                 )
             keep.append(archive.unpack(name, kind))
             sources += _sort_folder(keep[-1].folder, found, f"{name} is no part of a model: this archive")
-    library, graph, params = _parts(found, sources)
-    return Layout(library, graph, params, keep)
+    return found, sources, keep
 
 
-def _sort_folder(folder: str, found: _Found, what: str) -> list[str]:
+def _sort_folder(folder: str, found: Found, what: str) -> list[str]:
     """Adds what is in a folder; returns the names of source files, if it is a tree in Model Library Format."""
     top = folder
     for _ in range(_DEPTH):  # an archive often holds one folder, which holds all
@@ -123,7 +144,7 @@ def _is_mlf(file: str) -> bool:
     return isinstance(metadata, dict) and "version" in metadata and bool({"modules", "model_name"} & metadata.keys())
 
 
-def _sort(file: str, found: _Found) -> bool:
+def _sort(file: str, found: Found) -> bool:
     """Adds a file to those of its kind, told by its contents; False if it is of none."""
     try:
         with open(file, "rb") as opened:
@@ -154,7 +175,7 @@ def _has_graph(text: bytes) -> bool:
     return any(key in text for key in _GRAPH_KEYS)
 
 
-def _parts(found: _Found, sources: list[str]) -> tuple[str, Optional[str], Optional[str]]:
+def _parts(found: Found, sources: list[str]) -> tuple[str, Optional[str], Optional[str]]:
     for kind, what in zip(found, ("libraries", "graphs", "params")):
         if len(kind) > 1:
             names = ", ".join(os.path.basename(each) for each in kind)
@@ -174,4 +195,4 @@ def _parts(found: _Found, sources: list[str]) -> tuple[str, Optional[str], Optio
     return found.libraries[0], graph, params
 
 
-__all__ = ["Layout", "find"]
+__all__ = ["Found", "Layout", "collect", "find"]

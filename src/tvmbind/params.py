@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from .dtype import DataType
 from .errors import TVMError, TVMValueError
@@ -23,7 +23,7 @@ _BITS = (1, 2, 4, 6, 8, 16, 32, 64, 128)
 _LARGEST = 2**48
 
 
-class _Reader:
+class Reader:
     """Takes pieces off a buffer, and never more than there is."""
 
     def __init__(self, data: memoryview) -> None:
@@ -31,6 +31,7 @@ class _Reader:
         self.at = 0
 
     def take(self, size: int, what: str) -> memoryview:
+        """The next bytes; `what` they are, for the error if there are not as many."""
         if size < 0 or size > len(self.data) - self.at:
             raise TVMValueError(
                 f"the params end within {what}: {size} bytes are needed at byte {self.at}, "
@@ -41,7 +42,56 @@ class _Reader:
         return piece
 
     def numbers(self, form: str, what: str) -> tuple[Any, ...]:
+        """The next numbers, in a form of `struct`'s."""
         return struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}"), what))
+
+
+def read_magic(reader: Reader) -> None:
+    """Takes the first bytes off a file of params.
+
+    Raises
+    ------
+    TVMValueError
+        If they are not those of such a file.
+    """
+    magic, _ = reader.numbers("QQ", "the header")
+    if magic != _LIST_MAGIC:
+        raise TVMValueError(f"these are no params of TVM's: they begin with {magic:#x}, not {_LIST_MAGIC:#x}")
+
+
+def read_names(reader: Reader) -> list[str]:
+    """Takes the names of the arrays off a file of params.
+
+    Raises
+    ------
+    TVMValueError
+        If they are damaged.
+    """
+    (count,) = reader.numbers("Q", "the number of names")
+    names = []
+    for index in range(count):
+        (length,) = reader.numbers("Q", f"the length of name {index}")
+        raw = bytes(reader.take(length, f"name {index}"))
+        try:
+            names.append(raw.decode())
+        except UnicodeDecodeError:
+            raise TVMValueError(f"name {index} of the params is no UTF-8 text: {raw[:40]!r}") from None
+    if len(set(names)) < count:
+        raise TVMValueError("the params are damaged: they have a name twice")
+    return names
+
+
+def read_count(reader: Reader, names: int) -> None:
+    """Takes the number of the arrays that follow off a file of params.
+
+    Raises
+    ------
+    TVMValueError
+        If it is not that of the names.
+    """
+    (arrays,) = reader.numbers("Q", "the number of arrays")
+    if arrays != names:
+        raise TVMValueError(f"the params have {names} names and {arrays} arrays")
 
 
 def load_param_dict(param_bytes: Union[bytes, bytearray, memoryview]) -> dict[str, NDArray]:
@@ -63,28 +113,53 @@ def load_param_dict(param_bytes: Union[bytes, bytearray, memoryview]) -> dict[st
         If it is no such file, or is cut short or damaged; says where. Also a ``ValueError``.
     """
     load_runtime()  # so that there being none is no error of the file's
-    reader = _Reader(memoryview(param_bytes).cast("B"))
-    magic, _ = reader.numbers("QQ", "the header")
-    if magic != _LIST_MAGIC:
-        raise TVMValueError(f"these are no params of TVM's: they begin with {magic:#x}, not {_LIST_MAGIC:#x}")
-    (count,) = reader.numbers("Q", "the number of names")
-    names = []
-    for index in range(count):
-        (length,) = reader.numbers("Q", f"the length of name {index}")
-        raw = bytes(reader.take(length, f"name {index}"))
-        try:
-            names.append(raw.decode())
-        except UnicodeDecodeError:
-            raise TVMValueError(f"name {index} of the params is no UTF-8 text: {raw[:40]!r}") from None
-    (arrays,) = reader.numbers("Q", "the number of arrays")
-    if arrays != count:
-        raise TVMValueError(f"the params have {count} names and {arrays} arrays")
-    if len(set(names)) < count:
-        raise TVMValueError("the params are damaged: they have a name twice")
+    reader = Reader(memoryview(param_bytes).cast("B"))
+    read_magic(reader)
+    names = read_names(reader)
+    read_count(reader, len(names))
     return {name: _read_array(reader, name) for name in names}
 
 
-def _read_array(reader: _Reader, name: str) -> NDArray:
+class Header(NamedTuple):
+    """What a file of params says of an array, ahead of its elements.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : DataType
+    nbytes : int
+    """
+
+    shape: tuple[int, ...]
+    dtype: DataType
+    nbytes: int
+
+
+def _read_array(reader: Reader, name: str) -> NDArray:
+    header = read_header(reader, name)
+    data = reader.take(header.nbytes, f"the array {name!r}")
+    try:
+        made = empty(header.shape, header.dtype)
+    except (ValueError, TVMError):
+        raise _damaged(header, name) from None
+    made._fill(data)
+    return made
+
+
+def _damaged(header: Header, name: str) -> TVMValueError:
+    return TVMValueError(
+        f"the array {name!r} of the params is damaged: shape {header.shape} of {header.dtype} in {header.nbytes} bytes"
+    )
+
+
+def read_header(reader: Reader, name: str) -> Header:
+    """Takes an array's header off a file of params.
+
+    Raises
+    ------
+    TVMValueError
+        If it is damaged.
+    """
     what = f"the array {name!r}"
     magic, _, device_type, _, ndim, code, bits, lanes = reader.numbers("QQiiiBBH", what)
     if magic != _ARRAY_MAGIC:
@@ -95,22 +170,15 @@ def _read_array(reader: _Reader, name: str) -> NDArray:
         raise TVMValueError(f"{what} of the params has {ndim} dimensions")
     shape = reader.numbers(f"{ndim}q", what)
     (nbytes,) = reader.numbers("q", what)
-    dtype = DataType.from_code(code, bits, lanes)
+    header = Header(shape, DataType.from_code(code, bits, lanes), nbytes)
     expected = (bits + 7) // 8  # TVM's writer leaves the lanes out
     for extent in shape:
         expected *= extent
-    damaged = TVMValueError(f"{what} of the params is damaged: shape {shape} of {dtype} in {nbytes} bytes")
     if min(shape, default=0) < 0 or max(shape, default=0) > _LARGEST or nbytes != expected or lanes != 1:
-        raise damaged
+        raise _damaged(header, name)
     if code not in _NUMBERS or bits not in _BITS:
-        raise damaged
-    data = reader.take(nbytes, what)
-    try:
-        made = empty(shape, dtype)
-    except (ValueError, TVMError):
-        raise damaged from None
-    made._fill(data)
-    return made
+        raise _damaged(header, name)
+    return header
 
 
 def save_param_dict(params: Mapping[str, Any]) -> bytes:

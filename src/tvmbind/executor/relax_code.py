@@ -40,9 +40,9 @@ def signatures(text: str, stats: str) -> dict[str, Signature]:
     found = {}
     for name, body in re.findall(r"^@(\S+):\n((?:  .*\n?)*)", text, re.M):
         contexts = [match for match in _CONTEXT.finditer(stats) if match["fn"] == name]
-        inputs = {int(c["index"]): _annotated(c["name"], c["annotation"]) for c in contexts if c["index"]}
+        inputs = {int(c["index"]): annotated(c["name"], c["annotation"]) for c in contexts if c["index"]}
         returned = [c["annotation"] for c in contexts if not c["index"]]
-        outputs = _tensors(returned[0]) if returned else _Body(body, constants, inputs).outputs()
+        outputs = tensors(returned[0]) if returned else _Body(body, constants, inputs).outputs()
         found[name] = Signature(inputs, outputs)
     return found
 
@@ -55,15 +55,16 @@ def _constants(stats: str) -> list[str]:
     return found if len(found) == int(match[1]) else []
 
 
-def _annotated(name: str, annotation: str) -> TensorInfo:
+def annotated(name: str, annotation: str) -> TensorInfo:
+    """A parameter, of the annotation in the text of its check."""
     match = _TENSOR.fullmatch(annotation)
     if not match:
         return TensorInfo(name, None, None)
     return TensorInfo(name, _extents(match[1]), DataType(match[2]))
 
 
-def _tensors(annotation: str) -> Optional[list[TensorInfo]]:
-    """The tensors of a return annotation, those of nested tuples one after the other."""
+def tensors(annotation: str) -> Optional[list[TensorInfo]]:
+    """The tensors of a return annotation, or None; those of nested tuples one after the other."""
     found = [TensorInfo("", _extents(m[1]), DataType(m[2])) for m in _TENSOR.finditer(annotation)]
     rest = re.sub(r"[TR]\.Tuple\(|[), \n]", "", _TENSOR.sub("", annotation))
     return None if rest else found

@@ -1,0 +1,5 @@
+"""What is in a compiled model, told from its files alone: no runtime, and none of their code, is run."""
+
+from .report import inspect
+
+__all__ = ["inspect"]

@@ -1,0 +1,267 @@
+"""``inspect``: what files of TVM's are, together."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional, Union
+
+from .. import artifact, layout
+from ..dtype import DataType
+from ..errors import TVMOSError, TVMValueError
+from ..executor.graph_json import check_graph
+from ..executor.inputs import TensorInfo
+from ..params import Header, Reader, read_count, read_header, read_magic, read_names
+from . import blob, instructions, kernels, symbols
+
+#: The type of a module -> the executor that it is for.
+_EXECUTORS = {
+    "GraphExecutorFactory": "graph executor",
+    "GraphRuntimeFactory": "graph executor",
+    "AotExecutorFactory": "AOT executor",
+    "VMExecutable": "Relay virtual machine",
+    "relax.Executable": "Relax virtual machine",
+    "relax.VMExecutable": "Relax virtual machine",
+}
+_GENERATIONS = {"classic": "classic (TVM 0.20 or older)", "tvm-ffi": "tvm-ffi (TVM 0.22 or newer)"}
+_NEEDS = {"classic": "any classic runtime (TVM 0.5 to 0.20)", "tvm-ffi": "libtvm_ffi (pip install apache-tvm-ffi)"}
+
+
+def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
+    """What is in compiled files, told without a runtime.
+
+    Parameters
+    ----------
+    *paths : str or path
+        Libraries, graphs, params, folders and archives of them, as `load_model` takes them; here none need be complete.
+
+    Returns
+    -------
+    dict
+        Of str, int, list and dict, for JSON. ``kind``, ``generation``, ``executor``, ``needs``, ``name``,
+        ``compiler``; ``inputs`` and ``outputs`` (None: a runtime must tell); ``params``; ``functions``;
+        ``library`` (machine, instructions, the libraries that it needs); ``files``. What nothing tells is None.
+
+    Raises
+    ------
+    TVMOSError
+        If a file cannot be read.
+    TVMValueError
+        If it is none of TVM's, or damaged.
+    """
+    found, sources, _keep = layout.collect(paths)
+    report: dict[str, Any] = dict.fromkeys(
+        ("kind", "generation", "executor", "needs", "name", "compiler", "inputs", "outputs", "params", "library")
+    )
+    report["functions"], report["modules"], report["files"] = [], [], []
+    for kind, names in zip(("library", "graph", "params", "object file"), found):
+        report["files"] += [{"path": name, "kind": kind, "size": os.path.getsize(name)} for name in names]
+    report["files"] += [{"path": name, "kind": "source", "size": None} for name in sources]
+    for what, names in zip(("libraries", "graphs", "params"), found):
+        if len(names) > 1:
+            raise TVMValueError(
+                f"there are several {what}, {', '.join(map(os.path.basename, names))}: name the files of one model"
+            )
+    if found.libraries:
+        _library(found.libraries[0], report)
+    if found.graphs:
+        _graph(_read(found.graphs[0]).decode("utf-8-sig", "replace"), report)
+        if report["executor"] is None:
+            report["executor"], report["needs"] = "graph executor", "a graph executor (TVM 0.5 to 0.19)"
+    if found.params:
+        report["params"] = _summary(_headers(found.params[0]))
+    weights = report.pop("_weights", None) or set((report["params"] or {}).get("arrays", {}))
+    if report["inputs"]:
+        report["inputs"] = [each for each in report["inputs"] if each["name"] not in weights]
+    report["kind"] = _kind(report, found)
+    return report
+
+
+def _kind(report: dict[str, Any], found: layout.Found) -> str:
+    if report["kind"]:
+        return str(report["kind"])
+    if report["executor"] and found.graphs:
+        lost = [
+            what
+            for what, there in (("its library", found.libraries), ("its params", found.params or report["params"]))
+            if not there
+        ]
+        whole = "a model in parts" if not lost else f"part of a model, without {' and '.join(lost)}"
+        return f"{whole}, for the graph executor"
+    if report["executor"]:
+        return f"a model in one library, for the {report['executor']}"
+    if found.libraries:
+        return "a library of compiled functions"
+    if found.params:
+        return "weights (params)"
+    return "object files or sources, not linked"
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:
+            return opened.read()
+    except OSError as error:
+        raise TVMOSError(f"cannot read {file}: {error.strerror or error}") from None
+
+
+def _library(file: str, report: dict[str, Any]) -> None:
+    raw = _read(file)
+    table = symbols.read(raw, file)
+    if table is None:
+        report["kind"] = "a library for another system, or another kind of processor: nothing more is known here"
+        return
+    report["library"] = {
+        "machine": table.machine,
+        "instructions": instructions.used(table.code, table.machine),
+        "needed": table.needed,
+    }
+    if "TVMFuncCall" in table.functions or "TVMFFIFunctionCall" in table.functions:
+        modern = "TVMFFIFunctionCall" in table.functions
+        report["kind"] = "a TVM runtime: TVMBIND_LIBRARY or load_runtime(path) takes it"
+        report["generation"] = "tvm-ffi" if modern else "classic"
+        return
+    seen = artifact.look(file, "so")
+    report["generation"] = seen.abi or None
+    report["library"].update(parallel=seen.parallel, by_name=seen.by_name)
+    if not seen.abi:
+        calls = [name for name in table.undefined if name.startswith("TVM")]
+        if any(name.startswith("TVMFFI") for name in calls):
+            report["kind"] = "a TVM runtime, or a part of one"
+        elif not calls:
+            report["kind"] = "no library of TVM's: it has none of the symbols that TVM gives to what it compiles"
+    report["needs"] = _NEEDS.get(seen.abi)
+    taken = kernels.arguments(raw)
+    prefix = "__tvm_ffi_" if seen.abi == "tvm-ffi" else ""
+    names = [name[len(prefix) :] for name in table.functions if name.startswith(prefix)]
+    own = [name for name in names if name in taken or (prefix and not name.startswith("_"))] or names
+    report["functions"] = [
+        {"name": name, "arguments": taken.get(name)} for name in sorted(own) if not name.startswith("__")
+    ]  # fmt: skip
+    for symbol, generation in blob.BLOBS.items():
+        if symbol in table.data:
+            for inner in blob.modules(table.data[symbol], generation, file):
+                _inner(inner, report, taken)
+
+
+def _inner(inner: blob.Inner, report: dict[str, Any], taken: Mapping[str, list[str]]) -> None:
+    report["modules"].append(inner.type)
+    if inner.type not in _EXECUTORS:
+        return
+    report["executor"] = _EXECUTORS[inner.type]
+    report["needs"] = artifact.needs(inner.type)
+    report["name"] = inner.name or None
+    report["params"] = _summary(inner.params)
+    if inner.type == "VMExecutable":
+        report["compiler"] = f"TVM {inner.version}"
+        report["needs"] = f"Relay's virtual machine of TVM {inner.version}, the compiler's own version"
+    if inner.graph is not None:
+        _graph(inner.graph, report)
+        report["_weights"] = set(inner.params)
+    if inner.type == "AotExecutorFactory":
+        _aot(taken, report)
+    if inner.functions:
+        others = [each for each in report["functions"] if each["name"] not in inner.functions]
+        report["functions"] = [*({"name": name, "arguments": None} for name in inner.functions), *others]
+        entry = "main" if "main" in inner.functions else inner.functions[0]
+        inputs, outputs = blob.signature(inner, entry)
+        report["inputs"], report["outputs"] = _infos(inputs), _infos(outputs)
+
+
+def _aot(taken: Mapping[str, list[str]], report: dict[str, Any]) -> None:
+    """What the main function checks; inputs and outputs are told apart by how the compiler names outputs."""
+    main = next((args for name, args in taken.items() if name.endswith("__tvm_main__")), None)
+    if main is None:
+        return
+    words = [each.partition(": ") for each in main]
+    split = next((place for place, (name, _, _) in enumerate(words) if name.startswith("output")), len(words))
+    told = [{"name": name, "dtype": kind.partition("[")[0] or None, "shape": _shape(kind)} for name, _, kind in words]
+    report["inputs"], report["outputs"] = told[:split], [each | {"name": ""} for each in told[split:]]
+
+
+def _shape(kind: str) -> Optional[list[str]]:
+    inside = kind.partition("[")[2].rstrip("]")
+    return [each.strip() for each in inside.split(",") if each.strip()] if "[" in kind else None
+
+
+def _graph(text: str, report: dict[str, Any]) -> None:
+    graph = check_graph(text)
+    rows = graph["node_row_ptr"]
+
+    def info(node: int, index: int) -> dict[str, Any]:
+        entry = rows[node] + index
+        attrs = graph["attrs"]
+        name, dtype, shape = graph["nodes"][node]["name"], attrs["dltype"][1][entry], attrs["shape"][1][entry]
+        return {"name": name, "dtype": str(DataType(dtype)), "shape": list(shape)}
+
+    report["inputs"] = [info(node, 0) for node in graph["arg_nodes"]]
+    report["outputs"] = [info(head[0], head[1]) for head in graph["heads"]]
+    report["graph"] = {
+        "nodes": len(graph["nodes"]),
+        "operators": sum(node["op"] == "tvm_op" for node in graph["nodes"]),
+        "storage": _storage(graph),
+    }
+
+
+def _storage(graph: Any) -> int:
+    """Bytes of the arrays that the executor makes: each piece of storage is as large as the largest array in it."""
+    sizes: dict[int, int] = {}
+    attrs = graph["attrs"]
+    for place, dtype, shape in zip(attrs["storage_id"][1], attrs["dltype"][1], attrs["shape"][1]):
+        size = (DataType(dtype).bits + 7) // 8
+        for extent in shape:
+            size *= extent
+        sizes[place] = max(sizes.get(place, 0), size)
+    return sum(sizes.values())
+
+
+def _headers(file: str) -> dict[str, Header]:
+    reader = Reader(memoryview(_read(file)))
+    read_magic(reader)
+    names = read_names(reader)
+    read_count(reader, len(names))
+    found = {}
+    for name in names:
+        found[name] = read_header(reader, name)
+        reader.take(found[name].nbytes, f"the array {name!r}")
+    return found
+
+
+def _summary(headers: Mapping[str, Header]) -> dict[str, Any]:
+    elements = 0
+    for header in headers.values():
+        count = 1
+        for extent in header.shape:
+            count *= extent
+        elements += count
+    return {
+        "count": len(headers),
+        "elements": elements,
+        "nbytes": sum(header.nbytes for header in headers.values()),
+        "dtypes": dict(Counter(str(header.dtype) for header in headers.values())),
+        "arrays": {
+            name: {"dtype": str(header.dtype), "shape": list(header.shape), "nbytes": header.nbytes}
+            for name, header in headers.items()
+        },
+    }
+
+
+def _infos(infos: Optional[Iterable[TensorInfo]]) -> Optional[list[dict[str, Any]]]:
+    if infos is None:
+        return None
+    return [tensor(info) for info in infos]
+
+
+def tensor(info: TensorInfo) -> dict[str, Any]:
+    """An input or output as a report has it."""
+    shape = None if info.shape is None else list(info.shape)
+    return {"name": info.name, "dtype": None if info.dtype is None else str(info.dtype), "shape": shape}
+
+
+def generation_title(generation: Optional[str]) -> Optional[str]:
+    """A generation in words."""
+    return _GENERATIONS.get(generation or "")
+
+
+__all__ = ["generation_title", "inspect", "tensor"]

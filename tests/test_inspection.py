@@ -1,0 +1,126 @@
+"""What is told of compiled files without a runtime is what a runtime tells once they are loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tvmbind
+from runtime_here import INFO, MODELS, ROOT
+from tvmbind.inspection import inspect
+from tvmbind.inspection.instructions import used
+
+LIBRARIES = sorted(path for path in MODELS.rglob("*.so") if INFO.abi == "tvm-ffi" or "modern" not in path.parts)
+_CLASSES = {
+    "graph executor": "GraphModule",
+    "AOT executor": "AotModule",
+    "Relay virtual machine": "VirtualMachine",
+    "Relax virtual machine": "RelaxVirtualMachine",
+}
+
+
+@pytest.mark.parametrize("path", LIBRARIES, ids=[str(path.relative_to(MODELS)) for path in LIBRARIES])
+def test_a_library_is_what_its_loaded_model_is(path: Path) -> None:
+    report = inspect(path)
+    assert report["generation"] == INFO.abi
+    json.dumps(report)
+    try:
+        model = tvmbind.load_model(path)
+    except tvmbind.TVMOSError as error:
+        pytest.skip(f"this runtime cannot load it: {error}")
+    except (tvmbind.TVMValueError, tvmbind.TVMAttributeError):
+        assert report["executor"] is None  # functions only
+        return
+    assert _CLASSES[report["executor"]] == type(model.executor).__name__
+    if report["inputs"] is not None:
+        assert [(each["name"], each["dtype"]) for each in report["inputs"]] == [
+            (info.name or each["name"], info.dtype) for info, each in zip(model.inputs, report["inputs"])
+        ]
+        shapes = zip((each["shape"] for each in report["inputs"]), (info.shape for info in model.inputs))
+        assert all(told == (None if here is None else list(here)) or "?" in told for told, here in shapes)
+    if report["outputs"] is not None:
+        assert [each["dtype"] for each in report["outputs"]] == [info.dtype for info in model.outputs]
+
+
+@pytest.mark.parametrize("path", LIBRARIES, ids=[str(path.relative_to(MODELS)) for path in LIBRARIES])
+def test_functions_that_are_told_are_there(path: Path) -> None:
+    report = inspect(path)
+    if report["executor"]:
+        return
+    module = tvmbind.load_module(path)
+    names = [each["name"] for each in report["functions"]]
+    assert names
+    assert [name for name in names if not module.implements_function(name)] == []
+
+
+def test_signatures_of_functions(models: Path) -> None:
+    (function,) = (each for each in inspect(models / "myadd" / "libdeploy.so")["functions"] if each["name"] == "myadd")
+    extent, names = ("?", "abc") if INFO.abi == "classic" else ("n", ("x0", "x1", "y"))
+    assert function["arguments"] == [f"{name}: float32[{extent}]" for name in names]
+
+
+def test_parts_of_a_model_and_what_is_missing() -> None:
+    folder = ROOT / "models" / "digits"
+    whole = inspect(folder / "libdeploy.so", folder / "deploy.params", folder / "deploy.json")
+    assert whole["kind"] == "a model in parts, for the graph executor"
+    assert [(each["name"], each["shape"]) for each in whole["inputs"]] == [("input", [1, 1, 8, 8])]
+    assert whole["params"]["elements"] == 15_418
+    assert whole["params"]["nbytes"] == 4 * 15_418
+    assert whole["graph"]["operators"] == 9
+    assert "without its library" in inspect(folder / "deploy.json", folder / "deploy.params")["kind"]
+    assert "without its params" in inspect(folder / "deploy.json", folder / "libdeploy.so")["kind"]
+    assert inspect(folder / "deploy.params")["kind"] == "weights (params)"
+
+
+def test_a_factory_says_what_its_parts_say() -> None:
+    folder = ROOT / "models" / "digits"
+    whole = inspect(folder / "libdeploy.so", folder / "deploy.params", folder / "deploy.json")
+    factory = inspect(folder / "factory.so")
+    assert factory["name"] == "default"
+    for key in ("inputs", "outputs", "params", "graph"):
+        assert factory[key] == whole[key]
+
+
+def test_a_runtime_is_told_from_a_model() -> None:
+    report = inspect(INFO.libraries[-1])
+    assert report["kind"].startswith("a TVM runtime")
+    assert report["generation"] == INFO.abi
+
+
+def test_no_runtime_is_opened() -> None:
+    code = """
+import sys, tvmbind.inspection as inspection, tvmbind.library as library
+for path in sys.argv[1:]:
+    inspection.inspect(path)
+assert library.known_runtime() is None
+"""
+    subprocess.run([sys.executable, "-c", code, *map(str, LIBRARIES)], check=True)
+
+
+@pytest.mark.parametrize("name", ["factory.so", "relax_vm.so", "relay_vm.so", "aot.so"])
+def test_damaged_modules_are_an_error_or_an_answer(name: str, tmp_path: Path) -> None:
+    good = (ROOT / "models" / "digits" / name).read_bytes()
+    kind = {"factory.so": b"GraphExecutorFactory", "aot.so": b"AotExecutorFactory"}.get(name, b"Executable")
+    place = good.index(kind) + 24
+    for step in range(-24, 200, 7):
+        file = tmp_path / "damaged.so"
+        file.write_bytes(good[: place + step] + b"\xff\xfe\xfd" + good[place + step + 3 :])
+        try:
+            assert inspect(file)["generation"] == "classic"
+        except tvmbind.TVMError as error:
+            assert str(file) in str(error) or "damaged" in str(error)  # noqa: PT017
+
+
+def test_instruction_sets() -> None:
+    report = inspect(ROOT / "models" / "digits" / "libdeploy.so")
+    assert report["library"]["machine"] == "x86_64"
+    assert report["library"]["instructions"] == ["AVX", "FMA"]  # compiled for x86-64-v3
+    plain = bytes.fromhex("0f58c1 0f59c2 c3") * 100  # addps, mulps, ret
+    wide = bytes.fromhex("62f17c4858c1 62f27d48b8c1 c5f877 c3") * 100  # vaddps and vfmadd231ps of zmm, vzeroupper
+    assert used(plain, "x86_64") == []
+    assert used(wide, "x86_64") == ["AVX", "AVX-512"]
+    assert used(wide, "aarch64") == []
