@@ -276,3 +276,28 @@ def test_completion_completes() -> None:
            "COMP_POINT": str(len(words)), "COMP_TYPE": "9"}  # fmt: skip
     done = subprocess.run([sys.executable, "-m", "tvmbind"], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.split("\v") == ["install "]
+
+
+# ---- demo ----
+
+
+@pytest.mark.needs("libtvm_runtime")
+def test_demo_reads_all_digits(line: Line) -> None:
+    report = json.loads(line("demo", "--json"))
+    assert report["right"] == report["pictures"] == 360
+    page = line("demo")
+    assert "360 of 360 right" in page
+    assert "██" in page
+
+
+def test_demo_without_a_runtime_says_how_to_get_one(tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TVMBIND")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tvmbind", "demo"], env={**env, "XDG_DATA_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode == 0:
+        pytest.skip("a runtime that is no installed one is here")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "tvmbind runtime install" in done.stderr

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tvmbind.cli import completion, doctor, functions, info, run, runtime, screen
+from tvmbind.cli import completion, demo, doctor, functions, info, run, runtime, screen
 from tvmbind.cli.command import DONE, FAILED, INTERRUPTED, PIPE, USAGE, USER_ERRORS, Parser, describe
 
 #: In the order of the help page.
-COMMANDS: tuple[Any, ...] = (info, run, doctor, functions, runtime, completion)
+COMMANDS: tuple[Any, ...] = (demo, info, run, doctor, functions, runtime, completion)
 
 _EXAMPLES = """\
 examples:

@@ -41,7 +41,6 @@ import tvmbind
 info = tvmbind.load_runtime()
 json.dump({**info._asdict(), "title": info.title, "has_runtime": info.has_runtime}, sys.stdout)
 """
-_FLAGS = ("avx", "avx2", "fma", "avx512f")
 
 
 class Check(NamedTuple):
@@ -179,16 +178,18 @@ def _packages() -> list[Check]:
 
 def _machine() -> list[Check]:
     words = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as info:
-            flags = next((line.split(":")[1].split() for line in info if line.startswith("flags")), [])
-    except OSError:
-        flags = []
-    has = [flag.upper() for flag in _FLAGS if flag in flags]
-    checks = [Check("machine", _GOOD, words + (f", {' '.join(has)}" if has else ""))]
+    checks = [Check("machine", _GOOD, ", ".join([words, *_instructions()]))]
     if sys.platform.startswith("linux"):
         checks.append(_libgomp())
     return checks
+
+
+def _instructions() -> list[str]:
+    try:
+        from tvmbind.inspection.instructions import of_this_machine
+    except ImportError:  # the extension is missing, which has been said
+        return []
+    return of_this_machine()
 
 
 def _libgomp() -> Check:

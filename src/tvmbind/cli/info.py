@@ -84,6 +84,7 @@ def _show(report: dict[str, Any], everything: bool) -> None:
             ("compiled by", report["compiler"]),
             ("needs", report["needs"]),
             ("target", _target(library)),
+            ("", _lacking(library)),
             ("inputs", _tensors(report["inputs"])),
             ("outputs", _tensors(report["outputs"])),
             ("unknown", _unknown(report)),
@@ -115,6 +116,14 @@ def _target(library: dict[str, Any]) -> Optional[str]:
     if library.get("by_name"):
         words.append("compiled from C")
     return "; ".join(words)
+
+
+def _lacking(library: dict[str, Any]) -> Optional[tuple[str, str]]:
+    """A warning, if this machine cannot run the code."""
+    from tvmbind.inspection.instructions import missing_here
+
+    lost = missing_here(library.get("machine", ""), library.get("instructions", []))
+    return (f"this machine has no {', '.join(lost)}: running it ends the process", "bad") if lost else None
 
 
 def _tensors(tensors: Optional[list[dict[str, Any]]]) -> Optional[str]:

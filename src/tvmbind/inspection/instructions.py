@@ -8,6 +8,7 @@ a newer processor and not show it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _VZEROUPPER = b"\xc5\xf8\x77"
 # VEX, map 2, opcodes of the fused multiply-add.
@@ -21,6 +22,8 @@ _EVEX_512 = re.compile(
     rb"[\x40-\x4f\xc0-\xcf][\x10\x11\x18\x28\x29\x58\x59\x5c\x6f\x7f\x98\xa8\xb8\xef]",
     re.S,
 )
+#: How Linux calls them.
+_FLAGS = {"AVX": "avx", "AVX2": "avx2", "FMA": "fma", "AVX-512": "avx512f"}
 #: Below this a pattern may be chance.
 _ENOUGH = 4
 
@@ -37,3 +40,19 @@ def used(code: bytes, machine: str) -> list[str]:
     if len(_EVEX_512.findall(code)) >= max(_ENOUGH, len(code) >> 14):
         found.append("AVX-512")
     return found
+
+
+def of_this_machine() -> list[str]:
+    """Names of instruction sets that this processor has, of those that matter here; empty where nothing tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as info:
+            flags = next((line.partition(":")[2].split() for line in info if line.startswith("flags")), [])
+    except OSError:
+        return []
+    return [name for name, flag in _FLAGS.items() if flag in flags]
+
+
+def missing_here(machine: str, names: Sequence[str]) -> list[str]:
+    """Which instruction sets this processor lacks, of those that code for a machine uses."""
+    has = of_this_machine()
+    return [name for name in names if name not in has] if has and machine == "x86_64" else []
