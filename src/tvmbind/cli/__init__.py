@@ -18,9 +18,16 @@ from tvmbind.cli.command import DONE, FAILED, INTERRUPTED, PIPE, USAGE, USER_ERR
 #: In the order of the help page.
 COMMANDS: tuple[Any, ...] = (demo, info, run, doctor, functions, runtime, completion)
 
+#: What tvmbind consists of, and needs.
+_OWN = ("tvmbind", "_cffi_backend", "cffi", "numpy", "platformdirs")
+
 _EXAMPLES = """\
 examples:
-  tvmbind runtime install             get a TVM runtime
+  tvmbind demo                          a compiled network reads digits
+  tvmbind info model.so                 what is it, what does it take?
+  tvmbind run model.so -i x.npy         run it
+  tvmbind runtime install               get a TVM runtime
+  tvmbind doctor                        what is missing on this machine?
 
 Results go to standard output, progress and errors to standard error. `--json` prints one document for programs.
 Exit codes: 0 done, 1 failed, 2 the line makes no sense, 130 interrupted. `tvmbind COMMAND --help` has more examples.
@@ -62,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         screen.complain(describe(error))
         return FAILED
     except ImportError as error:
-        if error.name is None or not error.name.startswith("tvmbind"):
+        if (error.name or "").partition(".")[0] not in _OWN:
             raise
         screen.complain(f"tvmbind is not installed whole: {error}. `tvmbind doctor` says what is missing")
         return FAILED

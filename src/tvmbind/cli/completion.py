@@ -31,6 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from argcomplete.shell_integration import shellcode
     except ImportError:
-        raise UserError("completion needs argcomplete: pip install 'tvmbind[cli]'") from None
+        raise UserError("completion needs argcomplete: pip install argcomplete") from None
     print(shellcode(["tvmbind"], shell=arguments.shell))
     return 0

@@ -29,9 +29,9 @@ _PACKAGES: dict[str, tuple[str, str]] = {
     "platformdirs": ("", "pip install platformdirs"),
     "apache-tvm-ffi": ("modern models", "pip install apache-tvm-ffi"),
     "apache-tvm": ("", ""),
-    "rich": ("colours and progress bars", "pip install 'tvmbind[cli]'"),
-    "pillow": ("pictures as inputs", "pip install 'tvmbind[cli]'"),
-    "argcomplete": ("completion in the shell", "pip install 'tvmbind[cli]'"),
+    "rich": ("colours and progress bars", "pip install rich"),
+    "pillow": ("pictures as inputs", "pip install pillow"),
+    "argcomplete": ("completion in the shell", "pip install argcomplete"),
 }
 _NEEDED = ("numpy", "cffi", "platformdirs")
 _SEEN = ("apache-tvm",)  # good to know of; nobody needs it
@@ -101,8 +101,10 @@ def run(arguments: argparse.Namespace) -> int:
     advised = [check for check in checks if check.advice]
     if advised:
         screen.heading("To do" if lost else "What could be better")
-        for check in advised:
-            screen.line(f"  {check.name}: ", (check.advice, "strong" if check.state == _BAD else "dim"))
+        for advice in dict.fromkeys(check.advice for check in advised):
+            names = [check.name for check in advised if check.advice == advice]
+            bad = any(check.state == _BAD for check in advised if check.advice == advice)
+            screen.line(f"  {', '.join(names)}: ", (advice, "strong" if bad else "dim"))
     screen.line("")
     if lost:
         screen.line((f"{', '.join(check.name for check in lost)}: missing, or does not work", "bad"))
@@ -258,9 +260,15 @@ def _places() -> list[dict[str, Any]]:
     from tvmbind import modern, search
 
     named = os.environ.get("TVMBIND_LIBRARY")
-    places = [("TVMBIND_LIBRARY", named)] if named and named not in (search.CLASSIC, search.MODERN) else []
+    places: list[tuple[str, str]] = []
+    if named and named not in (search.CLASSIC, search.MODERN):
+        places.append(("TVMBIND_LIBRARY", named))
     found = []
-    for source, file in [*places, *search.places()]:
+    try:
+        places += search.places()
+    except ImportError:  # a package that is missing, which has been said
+        return []
+    for source, file in places:
         there = os.path.isfile(file)
         state = ("tvm-ffi" if modern.is_modern(file) else "classic") if there else "not there"
         if os.sep not in file:

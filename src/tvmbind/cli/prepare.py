@@ -85,7 +85,7 @@ class Preparation:
         try:
             from PIL import Image, ImageOps
         except ImportError:
-            raise UserError(f"{where} is a picture; to read it: pip install 'tvmbind[cli]'") from None
+            raise UserError(f"{where} is a picture; to read it: pip install pillow") from None
         shape = info.shape or ()
         if len(shape) not in (2, 3, 4):
             raise UserError(f"{where} is a picture, and the input takes none: {info}")
