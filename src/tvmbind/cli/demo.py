@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     _draw(images, found, scores)
     screen.facts(
         [
-            ("runtime", f"{info.title}, {info.path}"),
+            ("runtime", f"{info.title}, {screen.path(info.path)}"),
             ("model", f"a convolutional network that TVM compiled, {report['input']}"),
             ("accuracy", (f"{right} of {len(images)} right ({right / len(images):.1%})", "good")),
             ("time", f"{milliseconds:.3f} ms a picture, from numpy to numpy"),

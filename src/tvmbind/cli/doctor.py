@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     if places:
         screen.line("")
         marked = ((each, _GOOD if each["there"] else "dim") for each in places)
-        cells = [(each["source"], (each["state"], mark), each["path"]) for each, mark in marked]
+        cells = [(each["source"], (each["state"], mark), screen.path(each["path"])) for each, mark in marked]
         screen.table(("Where a runtime may be", "", "Path"), cells)
     advised = [check for check in checks if check.advice]
     if advised:

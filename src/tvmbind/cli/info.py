@@ -90,15 +90,15 @@ def _show(report: dict[str, Any], everything: bool) -> None:
             ("unknown", _unknown(report)),
             ("weights", _weights(params)),
             ("graph", f"{graph['operators']} operators, {screen.size(graph['storage'])} of memory" if graph else None),
-            ("loaded", f"by {loaded['class']} on {loaded['runtime']} ({loaded['path']})" if loaded else None),
+            ("loaded", f"by {loaded['class']} on {loaded['runtime']}" if loaded else None),
         ]
     )
     if report["functions"]:
-        _show_functions(report["functions"], everything)
+        _show_functions(report["functions"], everything, everything or not report["executor"])
     if params and params["count"] and (everything or not library):
         _show_weights(params["arrays"], everything)
     screen.line("")
-    rows = [(each["kind"], _size(each["size"]), each["path"]) for each in report["files"]]
+    rows = [(each["kind"], _size(each["size"]), screen.path(each["path"])) for each in report["files"]]
     screen.table(("File", "Size", "Path"), rows, right=(1,))
 
 
@@ -154,12 +154,12 @@ def _weights(params: Optional[dict[str, Any]]) -> Optional[str]:
     return f"{params['count']} arrays, {params['elements']:,} values, {screen.size(params['nbytes'])} ({types})"
 
 
-def _show_functions(functions: list[dict[str, Any]], everything: bool) -> None:
+def _show_functions(functions: list[dict[str, Any]], everything: bool, signatures: bool) -> None:
     screen.heading(f"{len(functions)} function{'s' * (len(functions) != 1)}")
     shown = functions if everything else functions[:_SHOWN]
     for each in shown:
-        arguments = each["arguments"]
-        screen.line("  ", (each["name"], "link"), f"({', '.join(arguments)})" if arguments is not None else "")
+        arguments = each["arguments"] if signatures else None
+        screen.line("  ", (each["name"], "link"), "" if arguments is None else f"({', '.join(arguments)})")
     if len(shown) < len(functions):
         screen.line((f"  ... and {len(functions) - len(shown)} more: --all", "dim"))
 

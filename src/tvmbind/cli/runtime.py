@@ -77,7 +77,7 @@ def _row(item: Pin, path: Path | None) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     if row["installed"]:
-        return row["name"], row["tvm"], ("yes", "good"), screen.size(row["size"]), row["path"]
+        return row["name"], row["tvm"], ("yes", "good"), screen.size(row["size"]), screen.path(row["path"])
     return row["name"], row["tvm"], ("no", "dim"), (f"({row['download_size'] / 1e6:.0f} MB download)", "dim"), None
 
 

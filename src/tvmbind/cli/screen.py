@@ -174,7 +174,8 @@ def _say(text: str, style: str) -> None:
 
 def progress(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
     """Go through items, and show how far on standard error if that is a terminal and there is more than one."""
-    screen = console(sys.stderr) if total is None or total > 1 else None
+    several = total is None or total > 1
+    screen = console(sys.stderr) if several and sys.stderr is not None and sys.stderr.isatty() else None
     if screen is None:
         yield from items
         return
@@ -183,6 +184,13 @@ def progress(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
         yield from bar.track(items, total=total, description=what)
+
+
+def path(name: str) -> str:
+    """A path for a person to read: on a terminal with ``~`` for home; as it is in a pipe."""
+    home = os.path.expanduser("~")
+    inside = len(home) > 1 and name.startswith(home + os.sep)
+    return f"~{name[len(home) :]}" if inside and console() is not None else name
 
 
 def size(count: int) -> str:
