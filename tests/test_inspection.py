@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -124,3 +126,36 @@ def test_instruction_sets() -> None:
     assert used(plain, "x86_64") == []
     assert used(wide, "x86_64") == ["AVX", "AVX-512"]
     assert used(wide, "aarch64") == []
+
+
+def test_a_library_for_another_machine_is_told_all_the_same(tmp_path: Path) -> None:
+    raw = bytearray((ROOT / "models" / "digits" / "factory.so").read_bytes())
+    raw[18:20] = (183).to_bytes(2, "little")  # e_machine: aarch64
+    (tmp_path / "arm.so").write_bytes(raw)
+    report = inspect(tmp_path / "arm.so")
+    assert report["library"]["machine"] == "aarch64"
+    assert report["inputs"] == inspect(ROOT / "models" / "digits" / "factory.so")["inputs"]
+
+
+def test_an_archive_is_looked_into(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "model.tar", "w") as archive:
+        for name in ("libdeploy.so", "deploy.json", "deploy.params"):
+            archive.add(ROOT / "models" / "digits" / name, name)
+    assert inspect(tmp_path / "model.tar")["kind"] == "a model in parts, for the graph executor"
+
+
+def test_changed_bytes_are_an_error_or_an_answer(tmp_path: Path) -> None:
+    files = [path for path in (ROOT / "models" / "digits").iterdir() if path.suffix in (".so", ".json", ".params")]
+    random = Random(1)
+    for turn in range(200):
+        source = files[turn % len(files)]
+        raw = bytearray(source.read_bytes())
+        place = random.randrange(min(len(raw), random.choice((64, 1024, len(raw)))))
+        raw[place : place + 8] = random.choice((bytes(8), b"\xff" * 8, random.randbytes(8)))
+        del raw[random.choice((len(raw), len(raw), random.randrange(1, len(raw)))) :]
+        file = tmp_path / source.name
+        file.write_bytes(raw)
+        try:
+            assert inspect(file)["kind"]
+        except tvmbind.TVMError as error:
+            assert str(error)  # noqa: PT017

@@ -67,6 +67,11 @@ def look(file: str, fmt: str = "") -> Artifact:
     problem = load_errors.file_problem(file)
     if problem:
         raise TVMOSError(f"cannot load {file}: {problem}")
+    return scan(file)
+
+
+def scan(file: str) -> Artifact:
+    """What is seen of a library, whether it is for this system or not."""
     with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
         modern = data.find(_OF_MODERN) >= 0
         classic = not modern and any(data.find(name) >= 0 for name in _OF_CLASSIC)

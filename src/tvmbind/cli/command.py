@@ -80,6 +80,7 @@ def add_command(
     *,
     description: str = "",
     examples: Sequence[tuple[str, str]] = (),
+    usage: str | None = None,
 ) -> Parser:
     """Add a command to the line.
 
@@ -97,6 +98,8 @@ def add_command(
         More, for the command's own help.
     examples
         Lines to type after ``tvmbind``, and what each of them does.
+    usage
+        The line in short, where argparse's own would mislead.
 
     Returns
     -------
@@ -109,6 +112,7 @@ def add_command(
         name,
         help=summary,
         description=description or f"{summary[:1].upper()}{summary[1:]}.",
+        usage=usage and f"tvmbind {usage}",
         epilog="\n".join(("examples:", *lines)) if lines else None,
     )
     parser.set_defaults(parser=parser, **({"run": run} if run else {}))

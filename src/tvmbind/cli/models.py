@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the model's paths, and ``--device``."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="the files of a model, in any order, or its folder")
+    what = "the files of a model, in any order, or its folder or archive; before any -i"
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=what)
     parser.add_argument("--device", default="cpu", metavar="NAME[:ID]", help="where to compute (default: cpu)")
 
 

@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
         "run",
         run,
         "run a model on arrays, pictures, standard input or random numbers",
+        usage="run PATH ... [-i [NAME=]FILE[:KEY] ...] [option ...]",
         examples=(
             ("run model.so -i x.npy", "one run; prints what comes out"),
             ("run build/ -i photo.jpg --scale 1/255 --labels names.txt", "the five likeliest classes"),

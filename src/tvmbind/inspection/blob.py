@@ -59,21 +59,15 @@ class Inner(NamedTuple):
     contexts: dict[str, list[tuple[Optional[int], str, str]]] = {}  # noqa: RUF012
 
 
-def modules(blob: bytes, generation: str, file: str) -> list[Inner]:
+def modules(blob: bytes, generation: str) -> list[Inner]:
     """The modules in a blob, up to the first of a kind that is not known here.
 
     Raises
     ------
-    TVMValueError
+    ValueError, OverflowError
         If it is damaged.
     """
-    try:
-        return _modules(Reader(memoryview(blob)), generation)
-    except (TVMValueError, UnicodeDecodeError, ValueError) as error:
-        raise TVMValueError(f"{file} is damaged, within the modules that it carries: {error}") from None
-
-
-def _modules(reader: Reader, generation: str) -> list[Inner]:
+    reader = Reader(memoryview(blob))
     (size,) = reader.numbers("Q", "its size")
     reader.data = reader.data[: 8 + size]
     if generation == "classic":
@@ -150,7 +144,7 @@ def _functions(reader: Reader, kind: str) -> list[str]:
     """The names of an executable's functions, which it begins with; empty if it has another form."""
     try:
         return _of_relay(reader) if kind == "VMExecutable" else _of_relax(reader)
-    except (TVMValueError, ValueError):
+    except (ValueError, OverflowError):
         return []
 
 
@@ -188,7 +182,7 @@ def _constants(content: bytes) -> dict[str, Header]:
         reader.at = at
         try:
             header = _skip(reader, str(len(found)))
-        except (TVMValueError, ValueError):
+        except (ValueError, OverflowError):
             at = content.find(_ARRAY, at + 1)
             continue
         found[str(len(found))] = header

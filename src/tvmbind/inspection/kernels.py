@@ -16,7 +16,7 @@ _ARGUMENT = re.compile(r"(\w+): (Tensor\(\[([^\]]*)\], (\w+)\)|\w+)")
 
 def arguments(raw: bytes) -> dict[str, list[str]]:
     """The arguments of each function of a library, as ``"a: float32[n, 4]"``, as far as it tells."""
-    found = {name.decode(): _written(text.decode()) for name, text in _SIGNATURE.findall(raw)}
+    found = {name.decode(): _written(text.decode(errors="replace")) for name, text in _SIGNATURE.findall(raw)}
     dimensions: dict[tuple[str, str], int] = {}
     dtypes: dict[tuple[str, str], str] = {}
     for function, name, ndim, dtype in _CHECK.findall(raw):

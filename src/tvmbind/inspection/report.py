@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Optional, Union
 
 from .. import artifact, layout
@@ -66,16 +68,29 @@ def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
     if found.libraries:
         _library(found.libraries[0], report)
     if found.graphs:
-        _graph(_read(found.graphs[0]).decode("utf-8-sig", "replace"), report)
+        with _of(found.graphs[0]):
+            _graph(_read(found.graphs[0]).decode("utf-8-sig", "replace"), report)
         if report["executor"] is None:
             report["executor"], report["needs"] = "graph executor", "a graph executor (TVM 0.5 to 0.19)"
     if found.params:
-        report["params"] = _summary(_headers(found.params[0]))
+        with _of(found.params[0]):
+            report["params"] = _summary(_headers(found.params[0]))
     weights = report.pop("_weights", None) or set((report["params"] or {}).get("arrays", {}))
     if report["inputs"]:
         report["inputs"] = [each for each in report["inputs"] if each["name"] not in weights]
     report["kind"] = _kind(report, found)
     return report
+
+
+@contextmanager
+def _of(file: str) -> Iterator[None]:
+    """Errors within it say of which file they are."""
+    try:
+        yield
+    except TVMValueError as error:
+        raise TVMValueError(f"{file}: {error}") from None
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise TVMValueError(f"{file} is damaged, or of another form ({type(error).__name__}: {error})") from None
 
 
 def _kind(report: dict[str, Any], found: layout.Found) -> str:
@@ -108,7 +123,7 @@ def _read(file: str) -> bytes:
 
 def _library(file: str, report: dict[str, Any]) -> None:
     raw = _read(file)
-    table = symbols.read(raw, file)
+    table = symbols.read(raw, file, blob.BLOBS)
     if table is None:
         report["kind"] = "a library for another system, or another kind of processor: nothing more is known here"
         return
@@ -122,7 +137,7 @@ def _library(file: str, report: dict[str, Any]) -> None:
         report["kind"] = "a TVM runtime: TVMBIND_LIBRARY or load_runtime(path) takes it"
         report["generation"] = "tvm-ffi" if modern else "classic"
         return
-    seen = artifact.look(file, "so")
+    seen = artifact.scan(file)
     report["generation"] = seen.abi or None
     report["library"].update(parallel=seen.parallel, by_name=seen.by_name)
     if not seen.abi:
@@ -141,8 +156,9 @@ def _library(file: str, report: dict[str, Any]) -> None:
     ]  # fmt: skip
     for symbol, generation in blob.BLOBS.items():
         if symbol in table.data:
-            for inner in blob.modules(table.data[symbol], generation, file):
-                _inner(inner, report, taken)
+            with _of(file):
+                for inner in blob.modules(table.data[symbol], generation):
+                    _inner(inner, report, taken)
 
 
 def _inner(inner: blob.Inner, report: dict[str, Any], taken: Mapping[str, list[str]]) -> None:
@@ -217,7 +233,8 @@ def _storage(graph: Any) -> int:
 
 
 def _headers(file: str) -> dict[str, Header]:
-    reader = Reader(memoryview(_read(file)))
+    with open(file, "rb") as opened:  # mapped: only headers are touched, and weights may be larger than the memory
+        reader = Reader(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)))
     read_magic(reader)
     names = read_names(reader)
     read_count(reader, len(names))

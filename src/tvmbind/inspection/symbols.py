@@ -7,6 +7,7 @@ tvm-ffi's ``ffi/extra/module.h``.
 from __future__ import annotations
 
 import struct
+from collections.abc import Container
 from typing import NamedTuple, Optional
 
 from ..errors import TVMValueError
@@ -27,7 +28,7 @@ class Symbols(NamedTuple):
     functions : list of str
         What it defines, in the order of the file.
     data : dict of str to bytes
-        What it defines as data, by name.
+        What it defines as data, of what was wanted.
     undefined : list of str
         What others must define.
     needed : list of str
@@ -44,8 +45,8 @@ class Symbols(NamedTuple):
     code: bytes
 
 
-def read(raw: bytes, file: str) -> Optional[Symbols]:
-    """The symbols of a library; None if it is no 64-bit ELF of this byte order.
+def read(raw: bytes, file: str, wanted: Container[str] = ()) -> Optional[Symbols]:
+    """The symbols of a library, and the data of some; None if it is no 64-bit ELF of this byte order.
 
     Raises
     ------
@@ -55,18 +56,20 @@ def read(raw: bytes, file: str) -> Optional[Symbols]:
     if raw[:6] != b"\x7fELF\2\1":
         return None
     try:
-        return _read(raw)
-    except (struct.error, IndexError, ValueError, StopIteration) as error:
-        raise TVMValueError(f"{file} is damaged: its tables point out of it ({error})") from None
+        return _read(raw, wanted)
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
+        raise TVMValueError(f"{file} is damaged: its tables are no tables of a library ({error})") from None
 
 
-def _read(raw: bytes) -> Symbols:
+def _read(raw: bytes, wanted: Container[str]) -> Symbols:
     (machine,) = struct.unpack_from("<H", raw, 18)
     (table,) = struct.unpack_from("<Q", raw, 40)
     size, count, names = struct.unpack_from("<HHH", raw, 58)
     # Of a section: name, type, flags, address, offset, size, link.
     sections = [struct.unpack_from("<IIQQQQI", raw, table + size * index) for index in range(count)]
-    symbols = next(section for section in sections if section[1] == _DYNSYM)
+    symbols = next((section for section in sections if section[1] == _DYNSYM), None)
+    if symbols is None:
+        raise ValueError("it has no table of symbols")
     texts = sections[symbols[6]][4]
     functions, data, undefined = [], {}, []
     for place, info, _, section, value, length in struct.iter_unpack("<IBBHQQ", _bytes(raw, symbols)):
@@ -75,7 +78,7 @@ def _read(raw: bytes) -> Symbols:
             undefined.append(name)
         elif info & 15 in _FUNCTIONS:
             functions.append(name)
-        elif section < count and sections[section][1] != 8:  # SHT_NOBITS: memory without bytes in the file
+        elif name in wanted and section < count:
             start = value - sections[section][3] + sections[section][4]
             if length > len(raw):
                 raise ValueError(f"{name} has {length} bytes")
