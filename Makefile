@@ -52,6 +52,13 @@ imagenet: $(VENV)/.done-imagenet runtime  ## compile EfficientNet-Lite0 (needs P
 	@$(BIN)/python examples/imagenet.py $(ARGS)
 	@$(BIN)/python benchmarks/imagenet.py
 
+.PHONY: newcomer pictures
+newcomer:  ## time a newcomer's way, in a fresh clone: from pip install to a first prediction
+	@PYTHON=$(PYTHON) tools/first_prediction
+
+pictures: $(VENV)/.done-cli runtime  ## draw the pictures of the command line in docs/ again
+	@$(BIN)/python tools/terminal_pictures.py
+
 models: $(VENV)/.done-venv  ## compile everything in models/ again (needs Python 3.10 or 3.11)
 	@$(BIN)/python tools/build_models.py
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LEAST = 10  # characters of a last column, if it is folded
+
 T = TypeVar("T")
 Row = Sequence[object]
 
@@ -65,12 +67,13 @@ def table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "", right
         Numbers of the columns to align right.
     """
     cells = [[_split(cell) for cell in row] for row in rows]
-    screen = console()
-    if screen is not None:
-        screen.print(_rich_table(columns, cells, title, right))
-        return
     lines = [[name.upper() for name in columns], *([text for text, _ in row] for row in cells)]
     widths = [max(map(len, column)) for column in zip(*lines)]
+    screen = console()
+    # What is too narrow for all but the last column would cut them: plain lines, which the terminal folds.
+    if screen is not None and sum(widths[:-1]) + 3 * len(widths) + min(widths[-1], _LEAST) <= screen.width:
+        screen.print(_rich_table(columns, cells, title, right))
+        return
     if title:
         print(title)
     for line in lines:
