@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime_here import INFO
-from tvmbind.cli import main, screen
+from runtime_here import INFO, need
+from tvmbind.cli import demo, main, screen
 
 Line = Callable[..., str]
 
@@ -38,9 +38,10 @@ def line(capsys: pytest.CaptureFixture[str]) -> Line:
 
 
 @pytest.fixture(scope="session")
-def digits(models: Path) -> Path:
-    """A whole model in one file."""
-    return models / "digits" / ("factory.so" if INFO.abi == "classic" else "relax_vm.so")
+def digits() -> Path:
+    """A whole model: the demo's folder."""
+    need("graph executor" if INFO.abi == "classic" else "libtvm_runtime")
+    return demo.FILES / INFO.abi
 
 
 @pytest.fixture(scope="session")
@@ -281,7 +282,7 @@ def test_completion_completes() -> None:
 # ---- demo ----
 
 
-@pytest.mark.needs("libtvm_runtime")
+@pytest.mark.usefixtures("digits")
 def test_demo_reads_all_digits(line: Line) -> None:
     report = json.loads(line("demo", "--json"))
     assert report["right"] == report["pictures"] == 360

@@ -53,7 +53,10 @@ def test_functions_that_are_told_are_there(path: Path) -> None:
     report = inspect(path)
     if report["executor"]:
         return
-    module = tvmbind.load_module(path)
+    try:
+        module = tvmbind.load_module(path)
+    except tvmbind.TVMOSError as error:
+        pytest.skip(f"this runtime cannot load it: {error}")
     names = [each["name"] for each in report["functions"]]
     assert names
     assert [name for name in names if not module.implements_function(name)] == []
