@@ -11,7 +11,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tvmbind.cli.command import UserError, did_you_mean
@@ -90,7 +90,7 @@ def read(arguments: argparse.Namespace, inputs: Sequence[TensorInfo], each: bool
     Returns
     -------
     sequence of Feed
-        Files of a model with one input are read when their turn comes.
+        Of several files, or with `each`, made when their turn comes.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def read(arguments: argparse.Namespace, inputs: Sequence[TensorInfo], each: bool
     loaded: dict[str, Array] = {}
     if len(sources) > 1 and len(wanted) == 1 and not each:
         (name,) = wanted
-        return _Lazy(sources, name, wanted[name], prepare)
+        return _of_files(sources, name, wanted[name], prepare)
     for source in sources:
         for name, value in _arrays(source, wanted, prepare.picture).items():
             if name in loaded:
@@ -117,41 +117,49 @@ def read(arguments: argparse.Namespace, inputs: Sequence[TensorInfo], each: bool
                         else f"the model needs {lacking}: give it with -i FILE, or add --random")  # fmt: skip
     label = ", ".join(dict.fromkeys(source.file for source in sources)) or "random"
     if each and loaded:
-        return _split(label, loaded, made, wanted, prepare)
+        return _of_items(label, loaded, made, wanted, prepare)
     fitted = {name: prepare.array(value, wanted[name], name) for name, value in loaded.items()}
     return [Feed(label, {name: fitted[name] if name in fitted else made[name] for name in wanted})]
 
 
 class _Lazy(Sequence[Feed]):
-    """One file each, read when asked for: there may be more than fit the memory."""
+    """Feeds that are made when asked for: there may be more than fit the memory."""
 
-    def __init__(self, sources: list[Source], name: str, info: TensorInfo, prepare: Preparation) -> None:
-        self._sources, self._name, self._info, self._prepare = sources, name, info, prepare
+    def __init__(self, count: int, make: Callable[[int], Feed]) -> None:
+        self._count, self._make = count, make
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return self._count
 
     def __getitem__(self, index: Any) -> Any:
-        source = self._sources[index]
-        value = _arrays(source, {self._name: self._info}, self._prepare.picture)[self._name]
-        return Feed(source.file, {self._name: self._prepare.array(value, self._info, self._name)})
-
-    def __iter__(self) -> Iterator[Feed]:
-        return (self[index] for index in range(len(self)))
+        return self._make(range(self._count)[index])
 
 
-def _split(
+def _of_files(sources: list[Source], name: str, info: TensorInfo, prepare: Preparation) -> _Lazy:
+    """A feed for each file."""
+
+    def make(index: int) -> Feed:
+        source = sources[index]
+        value = _arrays(source, {name: info}, prepare.picture)[name]
+        return Feed(source.file, {name: prepare.array(value, info, name)})
+
+    return _Lazy(len(sources), make)
+
+
+def _of_items(
     label: str, loaded: dict[str, Array], made: dict[str, Array], wanted: dict[str, TensorInfo], prepare: Preparation
-) -> list[Feed]:
+) -> _Lazy:
+    """A feed for each item of the first axis."""
     counts = {name: value.shape[0] if value.ndim else 0 for name, value in loaded.items()}
     if len(set(counts.values())) != 1 or not all(counts.values()):
         listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise UserError(f"--each runs once for each item of the first axis, and there {listed}")
-    feeds = []
-    for index in range(next(iter(counts.values()))):
+
+    def make(index: int) -> Feed:
         one = {name: prepare.array(value[index], wanted[name], name) for name, value in loaded.items()}
-        feeds.append(Feed(f"{label}[{index}]", {name: one[name] if name in one else made[name] for name in wanted}))
-    return feeds
+        return Feed(f"{label}[{index}]", {name: one[name] if name in one else made[name] for name in wanted})
+
+    return _Lazy(next(iter(counts.values())), make)
 
 
 def _source(word: str, wanted: dict[str, TensorInfo]) -> Source:
