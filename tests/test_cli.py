@@ -17,6 +17,7 @@ import pytest
 
 from runtime_here import INFO, need
 from tvmbind.cli import demo, main, screen
+from tvmbind.install import PINS, installed
 
 Line = Callable[..., str]
 
@@ -212,6 +213,19 @@ def test_run_says_what_is_wrong(
     (tmp_path / "empty").touch()
     (tmp_path / "cut.npy").write_bytes((tmp_path / "good.npy").read_bytes()[:100])
     assert said in line("run", digits, *words, status=1)
+
+
+def test_the_model_decides_the_generation_of_the_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {PINS[name].generation for name in installed()}
+    if there != {"classic", "tvm-ffi"}:
+        pytest.skip("needs an installed runtime of either generation")
+    monkeypatch.delenv("TVMBIND_LIBRARY", raising=False)
+    folder = Path(__file__).parent.parent / "models"
+    for words in ("digits/libdeploy.so digits/deploy.json digits/deploy.params", "modern/relax/relax_params.so "
+                  "modern/relax/relax_params.params"):  # fmt: skip
+        command = [sys.executable, "-m", "tvmbind", "run", *words.split(), "--random"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 # ---- info, functions, doctor, completion ----

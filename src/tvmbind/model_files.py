@@ -52,8 +52,9 @@ def prepare(paths: Sequence[Union[str, os.PathLike[str]]], devices: list[Device]
     library, graph, params, keep = layout.find(paths)
     text = _text(graph) if graph else None
     raw = _bytes(params) if params else None
+    module = _load(library)  # before the params: it decides which generation of runtime is needed
     weights = load_param_dict(raw) if raw is not None else {}
-    make, weights = _maker(_load(library), library, text, raw, weights, devices)
+    make, weights = _maker(module, library, text, raw, weights, devices)
     return _Maker(make, keep), weights
 
 

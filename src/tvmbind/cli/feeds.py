@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, random_by_default: bool = 
     )  # fmt: skip
     what = "random numbers for what -i does not give" + (" (the default)" if random_by_default else "")
     group.add_argument("--random", action="store_true", default=random_by_default, help=what)
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the random numbers (default: 0)")
+    group.add_argument("--seed", type=_number, default=0, metavar="N", help="of the random numbers (default: 0)")
     group.add_argument(
         "--dim", action="append", default=[], metavar="NAME=N",
         help="the size of a dimension that the model leaves open, for random numbers (default: 1)",
@@ -73,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser, *, random_by_default: bool = 
         "--resize", choices=("crop", "stretch"), default="crop",
         help="pictures of another size: keep the middle (default), or change the proportions",
     )  # fmt: skip
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a number from 0 on, got {text!r}")
+    return int(text)
 
 
 def read(arguments: argparse.Namespace, inputs: Sequence[TensorInfo], each: bool = False) -> Sequence[Feed]:
@@ -175,8 +181,8 @@ def _source(word: str, wanted: dict[str, TensorInfo]) -> Source:
                 )
         if not os.path.exists(file) and ":" in file:
             file, _, key = file.rpartition(":")
-    if file != "-" and not os.path.isfile(file):
-        raise UserError(f"{file}: {'it is a folder' if os.path.isdir(file) else 'there is no such file'}")
+    if file != "-" and (os.path.isdir(file) or not os.path.exists(file)):
+        raise UserError(f"{file or repr(word)}: {'it is a folder' if os.path.isdir(file) else 'there is no such file'}")
     return Source(name, file, key)
 
 

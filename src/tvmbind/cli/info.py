@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     missing = next((path for path in arguments.paths if not os.path.exists(path)), None)
     if missing is not None:
-        raise UserError(f"{missing}: there is no such file or folder")
+        raise UserError(f"{missing or repr(missing)}: there is no such file or folder")
     with user_mistakes():
         report = inspect(*arguments.paths)
     if arguments.load:

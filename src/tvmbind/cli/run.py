@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12  # numbers of an output that are printed as they are
 _IN_JSON = 10_000
+_MOST_LABELS = 10_000_000
 
 
 def add_parser(subparsers: Any) -> None:
@@ -121,9 +122,11 @@ def _labels(file: str) -> list[str]:
         found = json.loads(text)
         if isinstance(found, dict):
             by_place = {int(key): value for key, value in found.items()}
+            if max(by_place, default=0) > _MOST_LABELS:
+                raise ValueError(f"there is a label for the place {max(by_place)}")
             found = [by_place.get(place, "") for place in range(max(by_place, default=-1) + 1)]
         return [str(each[-1] if isinstance(each, list) else each) for each in found]
-    except (ValueError, IndexError, MemoryError) as error:
+    except (ValueError, IndexError) as error:
         raise UserError(f"the labels in {file} are neither a name a line nor JSON: {error}") from None
 
 
