@@ -46,6 +46,9 @@ bench: $(VENV)/.done-package runtime  ## measure quickly what calls cost, beside
 bench-calls: $(VENV)/.done-package runtime  ## the same for benchmarks/results (some minutes)
 	@$(BIN)/python benchmarks/call_overhead.py $(ARGS)
 
+bench-loop: $(VENV)/.done-package runtime  ## what a loop costs beyond run(), beside TVM's Python and onnxruntime
+	@$(BIN)/python benchmarks/inference_loop.py $(ARGS)
+
 imagenet: $(VENV)/.done-imagenet runtime  ## compile EfficientNet-Lite0 (needs Python 3.11), name what is on photographs
 	@$(BIN)/python tools/build_imagenet.py
 	@echo

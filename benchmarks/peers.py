@@ -30,6 +30,7 @@ REQUIREMENTS = (
     "attrs", "decorator", "psutil", "typing_extensions",  # TVM's Python
     "setuptools",  # distutils, which Python 3.12 dropped, for TVM's Python
     "cffi>=1.17", "platformdirs>=3", "apache-tvm-ffi>=0.1.0",  # tvmbind, and a peer
+    "onnxruntime",  # another runtime for the same networks
     "matplotlib>=3.5", "pyperf>=2.6", "rich>=13",  # the benchmark
 )  # fmt: skip
 

@@ -136,7 +136,7 @@ def attach_tvmbind(library: Path | str) -> Side:
     """Tvmbind, on the runtime that is already in this process."""
     import tvmbind
 
-    _check_same_runtime(tvmbind.runtime_info().path)
+    check_same_runtime(tvmbind.runtime_info().path)
     modern = tvmbind.runtime_info().abi == "tvm-ffi"
     module = tvmbind.load_module(library)
     echo, text = (module["echo"], module["text"]) if modern else (module["make_echo"](), module["make_text"]())
@@ -147,7 +147,8 @@ def attach_tvmbind(library: Path | str) -> Side:
     )  # fmt: skip
 
 
-def _check_same_runtime(path: str) -> None:
+def check_same_runtime(path: str) -> None:
+    """Ends the process unless the peer has opened the same runtime."""
     if "tvm" in sys.modules:
         theirs = sys.modules["tvm"]._ffi.base._LIB._name
     else:

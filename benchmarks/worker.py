@@ -25,8 +25,12 @@ Timer = Callable[[int], float]
 
 
 def make_timer(operation: Operation, side: Side) -> Timer:
-    """A function that runs the operation's statement so many times, and returns the seconds that took."""
-    names = operation.names(side)
+    """A timer of the operation's statement."""
+    return timer_of(operation.source(side), operation.names(side))
+
+
+def timer_of(statement: str, names: dict[str, Any]) -> Timer:
+    """A function that runs a statement so many times, and returns the seconds that took."""
     # The processor time of this thread: what other programs on the machine take is not in it.
     scope: dict[str, Any] = {**names, "clock": time.thread_time, "repeat": repeat}
     parameters = ", ".join(f"{name}={name}" for name in names)
@@ -35,7 +39,7 @@ def make_timer(operation: Operation, side: Side) -> Timer:
         "    turns = repeat(None, loops)\n"
         "    start = clock()\n"
         "    for _ in turns:\n"
-        f"        {operation.source(side)}\n"
+        f"        {statement}\n"
         "    return clock() - start\n"
     )
     exec(source, scope)

@@ -1,0 +1,123 @@
+"""What a person's loop costs beyond ``run()``: tvmbind beside TVM's own Python, and onnxruntime.
+
+    python benchmarks/inference_loop.py            some minutes, results in benchmarks/results
+    python benchmarks/inference_loop.py --quick    a minute, results in build/bench-quick
+    python benchmarks/inference_loop.py --only AOT    some models; nothing is saved
+
+On the digits CNN, by the graph executor and compiled ahead of time, and on EfficientNet-Lite0 where `make imagenet`
+has compiled it. The loops are said in loops.py, how they are timed in loop_worker.py. As in call_overhead.py values
+are taken in turns, in several processes, and the clock is the thread's processor time: all has one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import peers
+
+QUICK = {"processes": 2, "rounds": 11, "seconds": 0.002}
+FULL = {"processes": 4, "rounds": 41, "seconds": 0.005}
+ONE_THREAD = {"TVM_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def main() -> int:
+    """Makes the environments, measures, shows and saves."""
+    return peers.run_inside(__file__, lambda home: _measure(_parse(), home))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a minute, once set up")
+    parser.add_argument("--only", metavar="REGEX", default="", help="models whose name has this; saves nothing")
+    parser.add_argument("--peer", metavar="REGEX", default="", help="ctypes or cython; saves nothing")
+    parser.add_argument("--here", action="store_true", help="only the Python that runs this, not 3.10 too")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
+    for name, value in FULL.items():
+        parser.add_argument(f"--{name}", type=type(value), help=f"(default {value}, quick {QUICK[name]})")
+    options = parser.parse_args()
+    for name, value in (QUICK if options.quick else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    if options.output is None:
+        options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
+    return options
+
+
+def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
+    import loop_report
+    import loops
+
+    cython = None if options.here or "cython" in home.ffis else peers.find_cython_python()
+    environments = [*([peers.prepare(cython)] if cython else []), home]
+    pairs = [(environment, environment.ffis[-1]) for environment in environments]
+    if len(environments) == 1:
+        pairs = [(home, ffi) for ffi in reversed(home.ffis)]
+    pairs = [pair for pair in pairs if re.search(options.peer, pair[1])]
+    if not (loops.IMAGENET / "complete").exists():
+        print("EfficientNet-Lite0 is left out: make imagenet compiles it", file=sys.stderr)
+    suites = {}
+    for number in range(options.processes):
+        for environment, peer in pairs:
+            if sys.stderr.isatty():
+                print(f"process {number + 1} of {options.processes}: {environment.tag}, {peer}", file=sys.stderr)
+            suite = _work(environment, peer, options)
+            if (environment.tag, peer) in suites:
+                suites[environment.tag, peer].add_runs(suite)
+            else:
+                suites[environment.tag, peer] = suite
+    columns = [loop_report.read_column(suite, peer) for (_, peer), suite in suites.items()]
+    loop_report.print_tables(columns)
+    print(*loop_report.verdict(columns), sep="\n")
+    if not (options.only or options.peer):
+        _save(options, suites, columns)
+    return 0
+
+
+def _work(environment: peers.Environment, peer: str, options: argparse.Namespace):
+    """One process; returns its pyperf suite."""
+    import pyperf
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "suite.json")
+        command = [environment.python, peers.HERE / "loop_worker.py", "--peer", peer, "--only", options.only]
+        command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds), "--output", file]
+        variables = {**environment.variables, **ONE_THREAD}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True)
+        if done.returncode:
+            said = done.stdout + done.stderr
+            raise peers.PeerError(f"{environment.tag} with {peer} failed ({done.returncode}):\n{said}")
+        return pyperf.BenchmarkSuite.load(str(file))
+
+
+def _save(options: argparse.Namespace, suites, columns) -> None:
+    import loop_report
+    import machine
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    for (tag, peer), suite in suites.items():
+        suite.dump(str(options.output / f"inference_loop-{tag}-{peer}.json"), replace=True)
+    metadata = [suite.get_metadata() for suite in suites.values()]
+    loads = [run.get_metadata()["load_avg_1min"] for suite in suites.values() for b in suite for run in b.get_runs()]
+    facts = {
+        **machine.describe(),
+        "Python": "; ".join(dict.fromkeys(f"{m['python']}, numpy {m['numpy_version']}" for m in metadata)),
+        "tvmbind": metadata[0]["tvmbind"],
+        "peers": f"TVM 0.16's Python, from {peers.WHEEL.replace('==', ' ')}, on its own libtvm_runtime.so; "
+        + "; ".join(dict.fromkeys(f"onnxruntime {m['onnxruntime_version']}" for m in metadata)),
+        "values": f"{options.processes} processes, {options.rounds} rounds, about {1000 * options.seconds:g} ms of "
+        "processor time each, or one turn",
+        "load": f"1-minute load average from {min(loads):.1f} to {max(loads):.1f}",
+    }
+    loop_report.chart(columns, options.output / "inference_loop.png", f"{facts['tvmbind']}; {facts['processor']}")
+    (options.output / "inference_loop.md").write_text(loop_report.markdown(columns, facts), encoding="utf-8")
+    print("saved in", os.path.relpath(options.output))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""One process of inference_loop.py: every loop over every network, timed in turns with the bare run.
+
+Run by inference_loop.py, in an environment of peers.py. Writes a pyperf suite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import re
+import time
+
+import loops
+import onnxruntime
+import pyperf
+from worker import Timer, calibrate, describe, timer_of
+
+
+def bare_timer(loop: loops.Loop) -> Timer:
+    """A function that makes the runtime run the model so many times, and returns the seconds that took."""
+    assert loop.evaluator is not None
+    evaluator = loop.evaluator
+
+    def timer(number: int) -> float:
+        evaluate = evaluator(number)
+        start = time.thread_time()
+        evaluate()
+        return (time.thread_time() - start) * number / (number + 1)  # it runs the model once more before
+
+    return timer
+
+
+def measure(network: loops.Network, ffi: str, rounds: int, seconds: float) -> list[pyperf.Run]:
+    """Times each loop over a network directly before or after its bare run, and the loops in turns."""
+    found = loops.loops(network, ffi)
+    # Not before: tvmbind would open a runtime of its own.
+    about = {**describe(), "onnxruntime_version": onnxruntime.__version__}
+    names, timers = [], []
+    for loop in found:
+        names.append((loop.way, "loop"))
+        timers.append(timer_of(loop.statement, loop.names))
+        if loop.evaluator:
+            names.append((loop.way, "run"))
+            timers.append(bare_timer(loop))
+    gc.collect()
+    warmups = [calibrate(timer, seconds) for timer in timers]
+    values: list[list[float]] = [[] for _ in timers]
+    for turn in range(rounds * network.patience):
+        places = range(len(timers)) if turn % 2 == 0 else reversed(range(len(timers)))
+        for place in places:
+            number = warmups[place][0]
+            values[place].append(timers[place](number) / number)
+    return [
+        pyperf.Run(
+            values[place],
+            warmups=[(number, elapsed / number)],
+            metadata={**about, "name": f"{network.name} | {way} | {part}", "loops": number},
+            collect_metadata=False,
+        )
+        for place, ((way, part), (number, elapsed)) in enumerate(zip(names, warmups))
+    ]
+
+
+def main() -> None:
+    """Measures the networks that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peer", required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--output", required=True)
+    options = parser.parse_args()
+    wanted = [network for network in loops.networks() if re.search(options.only, network.name)]
+    runs = [run for network in wanted for run in measure(network, options.peer, options.rounds, options.seconds)]
+    pyperf.BenchmarkSuite([pyperf.Benchmark([run]) for run in runs]).dump(options.output, replace=True)
+
+
+if __name__ == "__main__":
+    main()
