@@ -63,6 +63,8 @@ class Model:
                 )
         found = executor.inputs(self._entry) if isinstance(executor, Machine) else executor.inputs
         self.inputs = [info for info in found if info.name not in self._weights]
+        self._places = set(range(len(self.inputs)))
+        self._place_by_name = {info.name: place for place, info in reversed(list(enumerate(self.inputs)))}
         _models.add(self)
 
     @property
@@ -178,32 +180,38 @@ class Model:
         return [self.executor.get_output(index) for index in range(self.executor.get_num_outputs())]
 
     def _feed(self, feed: Any) -> list[Any]:
-        """The values in the order of the inputs."""
-        names = [info.name for info in self.inputs]
-        takes = f"the model takes {len(names)} inputs ({', '.join(map(str, self.inputs))})"
+        """The values in the order of the inputs. Those of a machine are checked; other executors check their own."""
         if isinstance(feed, Mapping):
-            unknown = [key for key in feed if self._place(key) is None]
-            if unknown:
-                raise KeyError(f"the model has no input {unknown[0]!r}: {takes}")
             by_place = {self._place(key): value for key, value in feed.items()}
-            missing = [name or str(place) for place, name in enumerate(names) if place not in by_place]
-            if missing:
-                raise ValueError(f"the feed lacks {', '.join(missing)}: {takes}")
-            values = [by_place[place] for place in range(len(names))]
-        elif isinstance(feed, (list, tuple)):
-            values = list(feed)
+            if len(by_place) != len(feed) or by_place.keys() != self._places:
+                self._explain(feed, by_place)
+            values = [by_place[place] for place in range(len(by_place))]
         else:
-            values = [feed]
-        if len(values) != len(names):
-            raise ValueError(f"{takes}, got {len(values)}")
+            values = list(feed) if isinstance(feed, (list, tuple)) else [feed]
+        if len(values) != len(self.inputs):
+            raise ValueError(f"{self._takes()}, got {len(values)}")
+        if not isinstance(self.executor, Machine):
+            return values
         named = (info._replace(name=info.name or str(place)) for place, info in enumerate(self.inputs))
         return [value if info.dtype is None else fitting(value, info) for value, info in zip(values, named)]
 
+    def _explain(self, feed: Mapping[Any, Any], by_place: dict[Optional[int], Any]) -> None:
+        """Raises for what a feed by name has too much, or lacks."""
+        unknown = [key for key in feed if self._place(key) is None]
+        if unknown:
+            raise KeyError(f"the model has no input {unknown[0]!r}: {self._takes()}")
+        missing = [info.name or str(place) for place, info in enumerate(self.inputs) if place not in by_place]
+        if missing:
+            raise ValueError(f"the feed lacks {', '.join(missing)}: {self._takes()}")
+
+    def _takes(self) -> str:
+        return f"the model takes {len(self.inputs)} inputs ({', '.join(map(str, self.inputs))})"
+
     def _place(self, key: Any) -> Optional[int]:
         """The place of an input in `inputs`, by its name."""
-        names = [info.name for info in self.inputs]
-        if key in names:
-            return names.index(key)
+        place = self._place_by_name.get(key)
+        if place is not None:
+            return place
         if isinstance(self.executor, AotModule) and isinstance(key, str):
             place = self.executor.get_input_index(key)
             return place if place >= 0 else None

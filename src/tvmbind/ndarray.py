@@ -184,9 +184,7 @@ class NDArray(ArrayHandle):
         """
         if isinstance(source, NDArray):
             self._check_same(source)
-            check(lib.TVMArrayCopyFromTo(source._dl(), self._dl(), ffi.NULL))
-            check(lib.TVMSynchronize(*self.device, ffi.NULL))
-            return self
+            return self._take(source)
         import numpy as np
 
         dtype = self.dtype.numpy()
@@ -219,12 +217,20 @@ class NDArray(ArrayHandle):
         if isinstance(target, NDArray):
             return target.copyfrom(self)
         if isinstance(target, Device):
-            return empty(self.shape, self.dtype, target).copyfrom(self)
+            return empty(self.shape, self.dtype, target)._take(self)
         raise TypeError(f"expected an NDArray or a Device to copy to, got {type(target).__name__}")
 
     def copy(self) -> NDArray:
         """A copy on the same device."""
         return self.copyto(self.device)
+
+    def _take(self, source: NDArray) -> NDArray:
+        """Copies from an array of the same shape and element type; returns this one."""
+        theirs, mine = source._dl(), self._dl()
+        check(lib.TVMArrayCopyFromTo(theirs, mine, ffi.NULL))
+        if mine.device.device_type not in HOST or theirs.device.device_type not in HOST:
+            check(lib.TVMSynchronize(*self.device, ffi.NULL))
+        return self
 
     def _fill(self, data: Any) -> None:
         """Copies raw bytes into the memory."""

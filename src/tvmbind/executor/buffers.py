@@ -191,8 +191,9 @@ class BufferedExecutor:
 
     def _release_inputs(self) -> None:
         """Lets go of what `set_input` did not copy."""
-        for slot in self._inputs_by_key.values():
-            slot.unbind()
+        for place in list(self._pins):
+            if place[0] == "input":
+                self._input(place[1]).unbind()
 
     def _forget_slots(self) -> None:
         """Uses the executor's own arrays only, and lets go of them."""
