@@ -93,7 +93,7 @@ def networks() -> list[Network]:
     ]
     if (IMAGENET / "complete").exists():
         large = split(IMAGENET / "model")
-        found.append(Network("EfficientNet-Lite0, graph", large, IMAGENET / "model.onnx", (1, 3, 224, 224), 4))
+        found.append(Network("EfficientNet-Lite0, graph", large, IMAGENET / "model.onnx", (1, 3, 224, 224), 2))
     return found
 
 
