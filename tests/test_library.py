@@ -176,7 +176,6 @@ def test_without_any_the_error_lists_the_places_and_the_command(run, tmp_path):
     "need",
     [
         "tvm.empty((1,))",
-        "tvm.load_module('models/myadd/libdeploy.so')",
         "tvm.register_func('a', lambda: 0)",
         "tvm.list_global_func_names()",
         "tvm.cpu().exist",
@@ -190,6 +189,21 @@ def test_without_any_the_error_lists_the_places_and_the_command(run, tmp_path):
 )
 def test_whatever_needs_a_runtime_says_there_is_none(run, need):
     assert run(CAUGHT.format(statement=need)).startswith("RuntimeNotFoundError\nno TVM runtime")
+
+
+@pytest.mark.parametrize(
+    ("artefact", "made", "command"),
+    [
+        ("models/myadd/libdeploy.so", "TVM 0.20 or older", "tvmbind runtime install"),
+        ("models/modern/myadd/libdeploy.so", "TVM 0.21 or newer", "pip install apache-tvm-ffi"),
+    ],
+)
+@pytest.mark.parametrize("load", ["load_module", "load_model"])
+def test_without_any_an_artefact_says_what_it_needs(run, artefact, made, command, load):
+    kind, *text = run(CAUGHT.format(statement=f"tvm.{load}({artefact!r})")).splitlines()
+    assert kind == "RuntimeNotFoundError"
+    assert text[0].startswith(f"cannot load {ROOT / artefact}: {made} compiled it, and no TVM runtime of the gener")
+    assert text[2].strip() == command
 
 
 def test_it_can_be_found_after_it_was_not(run, runtimes):

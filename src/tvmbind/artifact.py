@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 from . import load_errors
 from .errors import TVMOSError
-from .library import RuntimeInfo
+from .library import COMPILED_BY, RuntimeInfo
 
 #: Formats that the system's loader opens (TVM treats them as one).
 SHARED = ("so", "dll", "dylib", "dso")
@@ -89,14 +89,11 @@ def check(artifact: Artifact, info: RuntimeInfo) -> None:
         If the artifact is of the other generation of TVM, or needs a thread pool that is not there.
     """
     if artifact.abi and artifact.abi != info.abi:
-        made, needs = {
-            "classic": ("TVM 0.20 or older", "tvmbind runtime install"),
-            "tvm-ffi": ("TVM 0.21 or newer", "pip install apache-tvm-ffi"),
-        }[artifact.abi]
+        command = "tvmbind runtime install" if artifact.abi == "classic" else "pip install apache-tvm-ffi"
         raise TVMOSError(
-            f"cannot load {artifact.file}: {made} compiled it, and it needs a runtime of that generation. This "
-            f"process runs {info.title} ({info.path}) since its first need of one. In a new process load the module "
-            f'first, or call load_runtime("{artifact.abi}"); to get such a runtime: {needs}'
+            f"cannot load {artifact.file}: {COMPILED_BY[artifact.abi]} compiled it, and it needs a runtime of that "
+            f"generation. This process runs {info.title} ({info.path}) since its first need of one. In a new process "
+            f'load the module first, or call load_runtime("{artifact.abi}"); to get such a runtime: {command}'
         )
     if artifact.init_once and not info.has("TVMFFIHandleInitOnce"):
         raise TVMOSError(
@@ -106,10 +103,11 @@ def check(artifact: Artifact, info: RuntimeInfo) -> None:
     if artifact.parallel and not info.has_runtime:
         raise TVMOSError(
             f"cannot load {artifact.file}: it runs in parallel, and libtvm_ffi alone has no thread pool. "
-            f"{info.problem or 'Get libtvm_runtime with: pip install apache-tvm'}"
+            f"{info.problem or _GET_RUNTIME}"
         )
 
 
+_GET_RUNTIME = "Get libtvm_runtime with: pip install apache-tvm"
 _NO_LOADER = re.compile(r"Loader of ([\w.]+)\(|created using \{?([\w.]+)")
 #: The kind of a module inside of a library -> what of a runtime it needs.
 _NEEDS = {
@@ -138,9 +136,15 @@ def check_loader(artifact: Artifact, info: RuntimeInfo, text: str) -> None:
     kind = _NO_LOADER.search(text)
     if kind is None:
         return
-    needed = needs(kind[1] or kind[2])
+    name = kind[1] or kind[2]
+    needed, get = needs(name), ""
+    if not info.has_runtime:
+        get = f". {info.problem or _GET_RUNTIME}"
+    elif name in _NEEDS and artifact.abi == "classic" and name != "relax.VMExecutable":
+        get = "; TVM 0.16 has it: tvmbind runtime install"
     raise TVMOSError(
-        f"cannot load {artifact.file}: it needs {needed}, which this runtime lacks. This is {info.title} ({info.path})"
+        f"cannot load {artifact.file}: it needs {needed}, which this runtime lacks. This is {info.title} "
+        f"({info.path}){get}"
     )
 
 

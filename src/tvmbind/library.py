@@ -11,11 +11,13 @@ import os
 import threading
 from typing import NamedTuple, Optional, Union
 
-from . import dtype, facts, load_errors, modern, search
+from . import dtype, facts, import_guard, load_errors, modern, search
 from ._tvm import ffi, lib
 from .errors import RuntimeNotFoundError, TVMError
 
 ENVIRONMENT = "TVMBIND_LIBRARY"
+#: A generation -> the versions of TVM whose artefacts need it.
+COMPILED_BY = {search.CLASSIC: "TVM 0.20 or older", search.MODERN: "TVM 0.21 or newer"}
 
 _lock = threading.RLock()
 _info: Optional[RuntimeInfo] = None
@@ -145,9 +147,16 @@ def dlpack_version() -> str:
     return "1.0"
 
 
-def load_runtime_for(abi: str) -> RuntimeInfo:
-    """As `load_runtime`, but where nothing else decides, takes a runtime of this generation."""
-    return _info if _info is not None else _load(None, abi)
+def load_runtime_for(abi: str, file: str) -> RuntimeInfo:
+    """As `load_runtime`, but where nothing else decides, takes a runtime of the generation that a file needs."""
+    if _info is not None:
+        return _info
+    try:
+        return _load(None, abi)
+    except RuntimeNotFoundError as error:
+        if os.environ.get(ENVIRONMENT):
+            raise
+        raise RuntimeNotFoundError(f"cannot load {file}: {COMPILED_BY[abi]} compiled it, and {error}") from None
 
 
 def _load(path: Optional[str], wanted: Optional[str]) -> RuntimeInfo:
@@ -161,9 +170,10 @@ def _load(path: Optional[str], wanted: Optional[str]) -> RuntimeInfo:
         if name and name not in (search.CLASSIC, search.MODERN):
             found = _open_named(name, source)
         else:
-            found = _find(name or wanted)
+            found = _find(name or wanted, source if name else "what is to be loaded")
         _info = found
         dtype.use_codes_of(found.abi)
+        import_guard.install(found.libraries, found.abi)
         atexit.register(lib.tvmb_closing)
         return found
 
@@ -180,7 +190,7 @@ def _open_named(file: str, source: str) -> RuntimeInfo:
     return _open_classic(file, source)
 
 
-def _find(abi: Optional[str]) -> RuntimeInfo:
+def _find(abi: Optional[str], asked_by: str) -> RuntimeInfo:
     present, loaded = search.present(), "already loaded in this process"
     if present.classic and abi != search.MODERN:
         return _open_classic(present.classic, loaded)
@@ -188,7 +198,7 @@ def _find(abi: Optional[str]) -> RuntimeInfo:
         return _open_modern(present.runtime or present.ffi, loaded, present.ffi, False)
     other = present.classic if abi == search.MODERN else present.runtime
     if other:
-        raise TVMError(_second(other, f"one of the generation {abi}", "what is to be loaded"))
+        raise TVMError(_second(other, f"one of the generation {abi}", asked_by))
     tried = []
     for source, file in search.places(abi):
         if not os.path.isfile(file) and os.sep in file:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional
 
 from . import load_errors
@@ -47,12 +48,14 @@ def package_file(package: str, names: tuple[str, ...]) -> Optional[str]:
     from importlib.util import find_spec  # here, not above: it is slow to import
 
     spec = find_spec(package)
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        for place in (os.path.join(folder, "lib"), folder):
-            for name in names:
-                if os.path.isfile(os.path.join(place, name)):
-                    return os.path.join(place, name)
-    return None
+    return first_of((spec.submodule_search_locations if spec else None) or (), names)
+
+
+def first_of(folders: Iterable[str], names: tuple[str, ...]) -> Optional[str]:
+    """The first library of these names in a package's folders."""
+    places = [place for folder in folders for place in (os.path.join(folder, "lib"), folder)]
+    files = (os.path.join(place, name) for place in places for name in names)
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def open_modern(path: str, present: Optional[str], chosen: bool) -> Opened:

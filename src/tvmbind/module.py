@@ -380,7 +380,7 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     if not isinstance(fmt, str):
         raise TypeError(f"expected a format as str, got {type(fmt).__name__}")
     seen = artifact.look(file, fmt)
-    info = load_runtime_for(seen.abi) if seen.abi else load_runtime()
+    info = load_runtime_for(seen.abi, file) if seen.abi else load_runtime()
     artifact.check(seen, info)
     if seen.by_name:
         promote()
