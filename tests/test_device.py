@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 import tvmbind as tvm
-from runtime_here import can
+from runtime_here import can, has_global
 from tvmbind import Device
 
 NUMBERS = {
@@ -102,7 +102,7 @@ def test_a_device_type_that_no_tvm_has(number):
     device = Device(number, 0)
     questions = (lambda: device.exist, lambda: device.warp_size)
     # A device of another process's, and nobody to ask for it.
-    if number > 128 and (not can("libtvm_runtime") or not can("containers")):
+    if number > 128 and (not has_global("device_api.rpc") or not can("containers")):
         assert [ask() for ask in questions] == [False, None]
         questions = ()
     for use in (*questions, device.sync, lambda: tvm.empty((2,), device=device)):
