@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore:argument")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it: a shell's background job ignores it
     config.addinivalue_line("markers", "needs(*things): skips, and says so, where the runtime has not each of them")
 
 

@@ -23,9 +23,17 @@ _NAMES = ("libtvm_runtime.so", "libmeratvm_runtime.so", "libdlr.so", "libtvm_ffi
 _WANTED = re.compile(r"(lib/libtvm_(ffi|runtime|runtime_extra)\.so|tvm/lib(mera)?tvm_runtime\.so|libdlr\.so)$")
 
 
+def file_name(title: str) -> str:
+    """A row's title as a file's name."""
+    return re.sub(r"[^\w.]+", "-", title)
+
+
 def library(row: Row) -> Path:
     """The library to name for a row; its wheels are downloaded and its libraries taken out once."""
-    folder = BUILD / re.sub(r"[^\w.]+", "-", row.name)
+    if row.installs:
+        package = next(environment(row).parent.parent.glob("lib/python*/site-packages/tvm"))
+        return next(file for name in ("libtvm.so", "lib/libtvm_runtime.so") if (file := package / name).exists())
+    folder = BUILD / file_name(row.name)
     for package, version in row.wheels:
         done = folder / f".{package}-{version}"
         if done.exists():
@@ -87,23 +95,31 @@ def _digest(*files: Path) -> str:
     return digest.hexdigest()
 
 
-def environment(interpreter: str) -> Path:
+def environment(row: Row) -> Path:
     """The Python of an environment that has the wheel and what the tests need; made once for each wheel."""
-    kind, number = (interpreter or f"CPython {sys.version_info[0]}.{sys.version_info[1]}").split()
-    folder = BUILD / f"venv-{kind}-{number}"
+    kind, number = (row.interpreter or f"CPython {sys.version_info[0]}.{sys.version_info[1]}").split()
+    folder = BUILD / f"venv-{file_name(row.title) if row.installs else f'{kind}-{number}'}"
     python = folder / "bin" / "python"
-    base = _interpreter(kind, number)
-    if not python.exists():
-        subprocess.run([base, "-m", "venv", folder], check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    stamp = folder / ".wheel"
+    if not stamp.exists():
+        subprocess.run([_interpreter(kind, number), "-m", "venv", "--clear", folder], check=True)
     built = wheel() if kind == "CPython" else wheel(str(python), "pypy")
-    stamp, digest = folder / ".wheel", _digest(built)
+    digest = _digest(built)
     if not stamp.exists() or stamp.read_text() != digest:
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         extras = "test,plot" if kind == "CPython" else "test"
         subprocess.run([*pip, f"tvmbind[{extras}] @ {built.as_uri()}"], check=True)
         subprocess.run([*pip, "--force-reinstall", "--no-deps", str(built)], check=True)
+        _install(pip, row.installs)
         stamp.write_text(digest)
     return python
+
+
+def _install(pip: list[str], packages: tuple[str, ...]) -> None:
+    """Installs TVM as it comes, and what its Python needs: that of hhb-tvm says more than that."""
+    for package in packages:
+        alone = ["--no-deps"] if package.startswith("hhb-tvm") else []
+        subprocess.run([*pip, *alone, package], check=True)
 
 
 def _interpreter(kind: str, number: str) -> str:

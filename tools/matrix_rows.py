@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FFI = "apache-tvm-ffi"
 NEWEST_FFI = (FFI, "0.1.15.post2")  # which says 0.1.16 of itself
+
+
+def _leave_out(*names: str) -> str:
+    return " ".join(("tests", *(f"--ignore=tests/test_{name}.py" for name in names)))
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Row:
     stands_in : str
         A library that the runtime needs and no registry has: an empty one with its symbols stands in for it. It is
         an accelerator's, and no test uses it.
+    installs : tuple of str
+        What to install into an environment of the row's own instead of taking a wheel's libraries: TVM with its own
+        Python. Its library is that of the package tvm.
     tests : str
         The folder or files of tests, and pytest's options.
     """
@@ -38,7 +45,8 @@ class Row:
     interpreter: str = ""
     refused: str = ""
     stands_in: str = ""
-    tests: str = "tests --ignore=tests/test_install.py"  # which is about downloads, and the same on each
+    installs: tuple[str, ...] = ()
+    tests: str = _leave_out("install", "library")
 
     @property
     def title(self) -> str:
@@ -46,11 +54,14 @@ class Row:
         return f"{self.name}, {self.interpreter}" if self.interpreter else self.name
 
 
-CLASSIC = Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38")
+# What is the same on each runtime: downloads (`make test` has them); and where a runtime is looked for, which starts
+# processes on runtimes of its own. The latter is run once on each Python.
+ONCE = _leave_out("install")
+CLASSIC = Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38", tests=ONCE)
 MODERN = Row("TVM 0.27, tvm-ffi 0.1.16", (("apache-tvm", "0.27.0.post1"), NEWEST_FFI))
-# matplotlib and tvm-ffi, which the examples use too, have no wheels for it.
-ON_PYPY = "tests --ignore=tests/test_install.py --ignore=tests/test_examples.py"
 MERA = "libmeradna-runtime.x86.so"
+# What hhb-tvm 3.2.3's Python needs; that of the wheel asks for more, for its compiler.
+OF_TVM_0_16 = ("hhb-tvm==3.2.3", "attrs", "decorator", "psutil", "typing_extensions", "setuptools", "numpy<2")
 
 ROWS = (
     Row("TVM 0.5 (DLR 1.0)", (("dlr", "1.0"),)),
@@ -69,10 +80,13 @@ ROWS = (
     Row("TVM 0.25, tvm-ffi 0.1.12", (("apache-tvm", "0.25.0"), (FFI, "0.1.12"))),
     Row("TVM 0.26, tvm-ffi 0.1.16", (("apache-tvm", "0.26.0"), NEWEST_FFI)),
     MODERN,
+    Row("TVM 0.16, all of libtvm.so, TVM's Python", interpreter="CPython 3.10", installs=OF_TVM_0_16),
+    Row("TVM 0.27, TVM's Python", installs=("apache-tvm==0.27.0.post1",)),
     *(
-        Row(row.name, row.wheels, row.python, row.abi, interpreter)
+        replace(row, interpreter=interpreter)
         for interpreter in ("CPython 3.9", "CPython 3.10", "CPython 3.12", "CPython 3.13")
         for row in (CLASSIC, MODERN)
     ),
-    Row(CLASSIC.name, CLASSIC.wheels, CLASSIC.python, CLASSIC.abi, "PyPy 3.9", tests=ON_PYPY),
+    # matplotlib and tvm-ffi, which the examples use too, have no wheels for PyPy.
+    replace(CLASSIC, interpreter="PyPy 3.9", tests=f"{ONCE} --ignore=tests/test_examples.py"),
 )

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import time
@@ -25,11 +23,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from matrix_places import BUILD, ROOT, environment, extension, library
+from matrix_places import BUILD, ROOT, environment, extension, file_name, library
 from matrix_rows import ROWS, Row
 
 BEGIN, END = "<!-- test matrix -->", "<!-- end of the test matrix -->"
 RESULTS = BUILD / "results"
+LIMIT = 1800
 REFUSAL = "import sys, tvmbind\ntry: tvmbind.load_runtime(sys.argv[1])\nexcept tvmbind.TVMError as error: print(error)"
 
 
@@ -51,7 +50,7 @@ class Result:
 
 def run(row: Row, arguments: list[str]) -> Result:
     """Runs the suite on a row."""
-    file, python = library(row), environment(row.interpreter)
+    file, python = library(row), environment(row)
     version = "import platform as p; print(p.python_implementation(), p.python_version())"
     said = subprocess.run([python, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
     result = Result(row.title, python=said, extension=extension(python))
@@ -69,12 +68,18 @@ def run(row: Row, arguments: list[str]) -> Result:
     started = time.monotonic()
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
     command += [*row.tests.split(), *arguments]
-    with log.open("w") as out:
-        status = subprocess.run(command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
+    try:
+        with log.open("w") as out:
+            done = subprocess.run(
+                command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, check=False, timeout=LIMIT
+            )
+        ended = f"with status {done.returncode}"
+    except subprocess.TimeoutExpired:
+        ended = f"after {LIMIT} seconds, which is the limit"
     result.seconds = time.monotonic() - started
     if not report.exists():
         result.failed = 1
-        result.failures.append(f"the run ended with status {status.returncode}: {log.read_text()[-2000:]}")
+        result.failures.append(f"the run ended {ended}: {log.read_text()[-2000:]}")
         return result
     reasons: Counter[str] = Counter()
     for case in ElementTree.parse(report).iter("testcase"):
@@ -103,8 +108,7 @@ def keep(row: Row, result: Result) -> None:
 
 
 def _file(row: Row, ending: str) -> Path:
-    name = re.sub(r"[^\w.]+", "-", row.title)
-    return RESULTS / f"{name}.{ending}"
+    return RESULTS / f"{file_name(row.title)}.{ending}"
 
 
 def table(results: list[Result]) -> str:
@@ -149,17 +153,20 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="list the rows' titles and their last results")
     options = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it: a shell's background job ignores it
     chosen = [row for row in ROWS if not options.rows or any(part in row.title for part in options.rows)]
     for row in chosen:
         old = kept(row)
         if options.list:
             print(f"{row.title}: {f'{old.passed} passed, {old.failed} failed' if old else 'not run'}")
             continue
-        if options.resume and old and not old.failed and old.extension == extension(environment(row.interpreter)):
+        if options.resume and old and not old.failed and old.extension == extension(environment(row)):
             continue
         print(f"{row.title} ...", end=" ", flush=True)
-        result = run(row, options.args.split())
+        try:
+            result = run(row, options.args.split())
+        except (OSError, subprocess.CalledProcessError, StopIteration) as error:
+            # No such Python, no network: the other rows do not need it.
+            result = Result(row.title, python=row.interpreter, failed=1, failures=[f"it could not be run: {error!r}"])
         keep(row, result)
         print(result.refusal or f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped", flush=True)
         for name in result.failures[:20]:

@@ -72,7 +72,9 @@ def _of_tvms_python() -> Optional[BaseException]:
 
     error = ctypes.cast(address, ctypes.py_object).value
     lib.TVMDropLastPythonError()
-    return error if isinstance(error, BaseException) else None
+    if not isinstance(error, BaseException):
+        return None
+    return carry.claim(str(error)) or error  # it may be ours, on its way back
 
 
 def check(code: int) -> None:
