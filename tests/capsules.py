@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-_api = ctypes.pythonapi
+_api = getattr(ctypes, "pythonapi", None)
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Any:
+    if _api is None:  # PyPy's: tests that need it are for CPython
+        return None
     return ctypes.PYFUNCTYPE(result, *arguments)((name, _api))
 
 

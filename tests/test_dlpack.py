@@ -414,6 +414,7 @@ def test_values_of_any_buffer(x, dtype, values):
         assert (a.dtype, a.numpy().tolist()) == (dtype, values)
 
 
+@cpython  # PyPy lets a bytearray grow whatever uses it
 def test_a_buffer_stays_as_long_as_it_is_used():
     x = bytearray(256)
     start = -at(np.frombuffer(x, "uint8")) % 128
@@ -690,6 +691,7 @@ def test_threads_drop_what_they_share():
 # ----------------------------------------------------------------------------------------------------- large arrays
 
 
+@counts_references  # else what a callback was lent is copied when it ends
 def test_more_than_2_gib(run_python):
     """Memory that is never touched: 2.5 GiB of addresses, not of memory."""
     done = run_python("""

@@ -14,8 +14,9 @@ from runtime_here import INFO
 from tvmbind import install
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Installed runtimes; with none, whichever one tvmbind finds.
-RUNTIMES = install.installed() or {"found": None}
+#: Installed runtimes; with none, whichever one tvmbind finds. The programs are for TVM 0.8 and later: they take back
+#: the functions that they registered.
+RUNTIMES = {k: v for k, v in install.installed().items() if k not in ("0.5", "0.6")} or {"found": None}
 CLASSIC = {
     name: file
     for name, file in RUNTIMES.items()

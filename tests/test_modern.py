@@ -346,9 +346,9 @@ def test_a_runtime_that_does_not_fit(unfitting):
 def test_the_real_runtime_of_025_does_not_fit_a_newer_libtvm_ffi(tmp_path):
     """Where `tools/test_matrix.py` has fetched both."""
     built = ROOT / "build" / "matrix"
-    old, new = built / "TVM-0.25-tvm-ffi-0.1.12" / "libtvm_runtime.so", built / "tvm-ffi-0.1.15" / "libtvm_ffi.so"
+    old, new = built / "TVM-0.25-tvm-ffi-0.1.12" / "libtvm_runtime.so", built / "tvm-ffi-0.1.16" / "libtvm_ffi.so"
     if not (old.exists() and new.exists()):
-        pytest.skip("tools/test_matrix.py has not fetched TVM 0.25 and tvm-ffi 0.1.15")
+        pytest.skip("tools/test_matrix.py has not fetched TVM 0.25 and tvm-ffi 0.1.16")
     for file in (old, new):
         (tmp_path / file.name).symlink_to(file)
     said = run(CAUGHT.format("tvm.runtime_info()"), TVMBIND_LIBRARY=tmp_path / old.name)

@@ -235,7 +235,7 @@ def test_memory_is_given_back():
         view = array.numpy()[5:]
         array.close()
         del view, array
-    gc.collect()
+        gc.collect()  # PyPy would do it later
     assert memory_in_use() - before < 40_000_000
 
 

@@ -46,7 +46,7 @@ class Row:
     refused: str = ""
     stands_in: str = ""
     installs: tuple[str, ...] = ()
-    tests: str = _leave_out("install", "library")
+    tests: str = _leave_out("install", "library", "examples")
 
     @property
     def title(self) -> str:
@@ -54,8 +54,8 @@ class Row:
         return f"{self.name}, {self.interpreter}" if self.interpreter else self.name
 
 
-# What is the same on each runtime: downloads (`make test` has them); and where a runtime is looked for, which starts
-# processes on runtimes of its own. The latter is run once on each Python.
+# What is the same in each row: downloads (`make test` has them), and what starts processes on the installed runtimes,
+# the examples and the search for a runtime. The latter two are run once on each Python.
 ONCE = _leave_out("install")
 CLASSIC = Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38", tests=ONCE)
 MODERN = Row("TVM 0.27, tvm-ffi 0.1.16", (("apache-tvm", "0.27.0.post1"), NEWEST_FFI))

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _core
-from ._core.capsule import AVAILABLE, Foreign, consume, look
+from ._core.capsule import AVAILABLE, Foreign, consume, export, look
 from ._core.encode import Unshared
 from ._tvm import ffi, lib
 from .borrowed import BorrowedNDArray
 from .device import Device
-from .dtype import DataType, _code_of, of_dlpack
+from .dtype import DataType, _code_of, of_dlpack, to_dlpack
 from .errors import TVMError, ZeroCopyError
 from .library import load_runtime
 from .ndarray import HOST, PADDED, NDArray, array, contiguous
@@ -146,7 +146,7 @@ def _take(x: Any) -> Union[NDArray, Unshared]:
     if isinstance(x, NDArray):
         if isinstance(x, BorrowedNDArray):
             raise ZeroCopyError("a tensor that is lent to a callback ends with it; x.copy() does not")
-        return _take_capsule(x.__dlpack__(max_version=(1, 0)))
+        return _take_capsule(x.__dlpack__(max_version=(1, 0))) if AVAILABLE else _again(x)
     if isinstance(x, np.ndarray):
         return _take_numpy(x)
     if _is_capsule(x):
@@ -155,6 +155,17 @@ def _take(x: Any) -> Union[NDArray, Unshared]:
         return _take_capsule(_capsule_of(x))
     seen = hasattr(x, "__array_interface__") or hasattr(x, "__dlpack__")  # else bytes are text for numpy
     return _take_numpy(np.asarray(x if seen else memoryview(x)))
+
+
+def _again(x: NDArray) -> NDArray:
+    """Another object of the runtime's for the memory of an array, where no capsule can carry it."""
+    x._open_handle()
+    foreign = export(x, True, *to_dlpack(x.dtype), 0)
+    try:
+        return _core.adopt_foreign(NDArray, foreign, *_code_of(x.dtype))  # type: ignore[no-any-return]
+    except BaseException:
+        lib.tvmb_delete_managed(*foreign)
+        raise
 
 
 def _take_numpy(x: np.ndarray[Any, Any]) -> Union[NDArray, Unshared]:

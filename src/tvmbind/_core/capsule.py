@@ -61,14 +61,20 @@ def consume(capsule: Any, foreign: Foreign) -> None:
     _function("PyCapsule_SetName", "c_int", "py_object", "c_char_p")(capsule, _USED[foreign.versioned])
 
 
-def export_capsule(array: ArrayHandle, versioned: bool, code: int, bits: int, lanes: int, flags: int) -> Any:
-    """A capsule of an array, with this element type and these flags (of the versioned form)."""
+def export(array: ArrayHandle, versioned: bool, code: int, bits: int, lanes: int, flags: int) -> Foreign:
+    """A managed tensor of an array, with this element type and these flags (of the versioned form)."""
     managed = ffi.new("uintptr_t *")
     rc = lib.tvmb_export(array._handle, versioned, (code, bits, lanes), flags, managed)
     if rc:
         raise_error(rc)
+    return Foreign(int(managed[0]), versioned)
+
+
+def export_capsule(array: ArrayHandle, versioned: bool, code: int, bits: int, lanes: int, flags: int) -> Any:
+    """A capsule of an array, as above."""
+    foreign = export(array, versioned, code, bits, lanes, flags)
     make = _function("PyCapsule_New", "py_object", "c_void_p", "c_char_p", "c_void_p")
-    return make(managed[0], NAMES[versioned], lib.tvmb_capsule_destructor())
+    return make(foreign.address, NAMES[versioned], lib.tvmb_capsule_destructor())
 
 
 def adopt_capsule(kind: type[ArrayHandle], capsule: Any) -> Any:
