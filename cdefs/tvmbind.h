@@ -81,6 +81,7 @@ void tvmb_free_object(uintptr_t handle);
 void tvmb_free_module(uintptr_t handle);
 void tvmb_free_function(uintptr_t handle);
 void tvmb_free_array(uintptr_t handle);
+unsigned tvmb_type_index(uintptr_t object);
 int tvmb_type_key(unsigned index, char *text, size_t size);
 const char *tvmb_text(uintptr_t string, size_t *size);
 const int64_t *tvmb_extents(uintptr_t shape, size_t *size);

@@ -16,6 +16,7 @@ static PyObject *setup(PyObject *module, PyObject *args) {
       {"end_borrowing", &python.end_borrowing}, {"raise_error", &python.raise_error}, {"park", &python.park},
       {"find", &python.find}, {"bool_code", &python.bool_code}, {"numbers", &python.numbers},
       {"waiting", &python.waiting}, {"parked", &python.parked}, {"numpy_type", &python.numpy_type},
+      {"for_handle", &python.for_handle},
   };
   (void)module;
   if (!PyArg_ParseTuple(args, "KO!", &address, &PyDict_Type, &given)) return NULL;
@@ -102,6 +103,7 @@ static PyMethodDef methods[] = {
     {"setup", setup, METH_VARARGS, NULL},
     {"register_type", module_register_type, METH_VARARGS, NULL},
     {"register_class", module_register_class, METH_VARARGS, NULL},
+    {"register_object", register_object, METH_VARARGS, NULL},
     {"register_device", module_register_device, METH_O, NULL},
     {"after_fork", module_after_fork, METH_NOARGS, NULL},
     {"make_function", module_make_function, METH_VARARGS, NULL},

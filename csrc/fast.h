@@ -92,6 +92,7 @@ typedef union {
 /* The functions of Python that do the rest: see setup() in fast.c. */
 typedef struct {
   PyObject *call;          /* (function, *args): a call with any arguments */
+  PyObject *for_handle;    /* (function, *args): a call whose result is a handle */
   PyObject *decode;        /* (code, bits): any value of TVM's */
   PyObject *give;          /* (ret, value): any result of a callback */
   PyObject *end_borrowing; /* (tensors, error or None) */
@@ -132,6 +133,7 @@ PyObject *register_callables(PyObject *module, PyObject *types);
 PyObject *set_list_maker(PyObject *module, PyObject *args);
 PyObject *make_array(PyObject *module, PyObject *items);
 int register_class(int code, PyObject *type);
+PyObject *register_object(PyObject *module, PyObject *args);
 void register_device(PyObject *type);
 
 /* fast_array.c */

@@ -63,32 +63,43 @@ static void release(PyObject *const *args, Room *rooms, Py_ssize_t n) {
   for (Py_ssize_t i = 0; i < n; ++i) release_room(args[i], &rooms[i]);
 }
 
-/* Calls with these arguments if they all can go as they are; else NULL with no error set, and nothing was called. */
-static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+enum { RAISED = -1000, NOT_CALLED };
+
+/* Calls with these arguments if they all can go as they are: the result's type code. RAISED: an error is set. */
+static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *bits) {
   TVMValue values[FEW];
   int codes[FEW];
   Room rooms[FEW];
-  int64_t bits;
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
-  if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NULL;
+  if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NOT_CALLED;
   for (Py_ssize_t i = 0; i < n; ++i)
     if (pack(args[i], &values[i], &codes[i], &rooms[i])) {
       release(args, rooms, i);
-      return NULL;
+      return NOT_CALLED;
     }
   int code;
   if (((Function *)self)->direct) {
     lock_is_held = 1;
-    code = tvm->call(handle, values, codes, (int)n, &bits);
+    code = tvm->call(handle, values, codes, (int)n, bits);
     lock_is_held = 0;
   } else {
     PyThreadState *state = PyEval_SaveThread();
-    code = tvm->call(handle, values, codes, (int)n, &bits);
+    code = tvm->call(handle, values, codes, (int)n, bits);
     PyEval_RestoreThread(state);
   }
-  PyObject *result = code < 0 ? raise_of_call(code, self, args, n) : to_python(code, bits);
+  if (code < 0) {
+    raise_of_call(code, self, args, n);
+    code = RAISED;
+  }
   release(args, rooms, n);
-  return result;
+  return code;
+}
+
+/* The same, with the result as Python has it; NULL with no error set if nothing was called. */
+static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  int64_t bits;
+  int code = invoke(self, args, n, &bits);
+  return code < 0 ? NULL : to_python(code, bits);
 }
 
 static PyObject *function_vectorcall(PyObject *self, PyObject *const *args, size_t nargs, PyObject *names) {
@@ -127,6 +138,14 @@ static PyObject *function_in_place(PyObject *self, PyObject *const *args, Py_ssi
   return Py_NotImplemented;
 }
 
+/* As a call, but the result is the handle itself, for an object that would arrive as something else. */
+static PyObject *function_for_handle(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  int64_t bits;
+  int code = invoke(self, args, n, &bits);
+  if (code == RAISED) return NULL;
+  return code < 0 ? call_python(python.for_handle, self, args, n, NULL) : PyLong_FromLongLong(bits);
+}
+
 /* A new object of this class, which takes over the reference to the function; name and keep may be NULL. */
 Function *wrap_function(PyTypeObject *type, int64_t handle, PyObject *name, PyObject *keep) {
   Function *made = (Function *)wrap(type, handle, kTVMPackedFuncHandle);
@@ -151,6 +170,19 @@ static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *
   made->base.handle = handle;
   made->base.owner = owner;
   made->direct = direct;
+  return (PyObject *)made;
+}
+
+/* The same function as another object, which may be closed by itself. */
+static PyObject *function_again(PyObject *self, PyObject *unused) {
+  Function *of = (Function *)self;
+  (void)unused;
+  Function *made = wrap_function(Py_TYPE(self), 0, of->name, of->keep);
+  if (made == NULL) return NULL;
+  Py_INCREF(self);
+  made->base.handle = of->base.handle;
+  made->base.owner = self;
+  made->direct = of->direct;
   return (PyObject *)made;
 }
 
@@ -191,6 +223,9 @@ static PyMethodDef methods[] = {
     {"_from_handle", (PyCFunction)(void (*)(void))function_from_handle, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
      "Wraps a handle. With no owner the wrapper takes over the caller's reference."},
     {"close", function_close, METH_NOARGS, "Lets go of the function, and of what it kept. Twice does no harm."},
+    {"_again", function_again, METH_NOARGS, "The same function as another object, which may be closed by itself."},
+    {"call_for_handle", (PyCFunction)(void (*)(void))function_for_handle, METH_FASTCALL,
+     "As a call, but the result is the handle itself, for an object that would arrive as something else."},
     {"_in_place", (PyCFunction)(void (*)(void))function_in_place, METH_FASTCALL,
      "The call, if every argument can go as it is; else NotImplemented, and nothing has been called."},
     {NULL, NULL, 0, NULL},

@@ -17,6 +17,38 @@ int register_class(int code, PyObject *type) {
   return 0;
 }
 
+enum { OBJECT_TYPES = 512 };
+static PyTypeObject *object_classes[OBJECT_TYPES]; /* by type index; str for a String */
+
+/* register_object(index, class) */
+PyObject *register_object(PyObject *module, PyObject *args) {
+  unsigned index;
+  PyObject *type;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "IO!", &index, &PyType_Type, &type)) return NULL;
+  if (index < OBJECT_TYPES && object_classes[index] == NULL) {
+    Py_INCREF(type);
+    object_classes[index] = (PyTypeObject *)type;
+  }
+  Py_RETURN_NONE;
+}
+
+/* The Python value of an object; NULL with no error set where Python has to make it. */
+static PyObject *object_to_python(int64_t bits) {
+  unsigned index = bits ? tvm->type_index((uintptr_t)bits) : OBJECT_TYPES;
+  PyTypeObject *type = index < OBJECT_TYPES ? object_classes[index] : NULL;
+  if (type == NULL) return NULL;
+  if (type != &PyUnicode_Type) return wrap(type, bits, kTVMObjectHandle);
+  size_t size;
+  const char *text = tvm->text((uintptr_t)bits, &size);
+  PyObject *made = PyUnicode_DecodeUTF8(text, (Py_ssize_t)size, "strict");
+  if (made)
+    tvm->release(bits, kTVMObjectHandle);
+  else
+    PyErr_Clear();
+  return made;
+}
+
 /* The class that a handle becomes; NULL where more than the handle is needed. */
 PyTypeObject *class_of(int code) { return classes[code]; }
 
@@ -93,52 +125,72 @@ static int pack_device(PyObject *value, TVMValue *slot, int *code) {
 
 /* ---------------------------------------------------------------------------------------------------- sequences */
 
-static uintptr_t list_maker; /* the runtime's function that makes an Array of its arguments */
+static struct {
+  uintptr_t array;  /* the runtime's function that makes an Array of its arguments; 0 until it is known */
+  uintptr_t string; /* that makes a String, where an Array holds objects only; else 0 */
+  int functions;    /* whether an Array holds functions, */
+  int numbers;      /* and numbers */
+} maker;
 
-/* set_list_maker(handle): for a runtime whose Array holds numbers as they are. */
+/* set_list_maker(array, string, functions, numbers) */
 PyObject *set_list_maker(PyObject *module, PyObject *args) {
-  unsigned long long handle;
+  unsigned long long array, string;
   (void)module;
-  if (!PyArg_ParseTuple(args, "K", &handle)) return NULL;
-  list_maker = (uintptr_t)handle;
+  if (!PyArg_ParseTuple(args, "KKpp", &array, &string, &maker.functions, &maker.numbers)) return NULL;
+  maker.array = (uintptr_t)array;
+  maker.string = (uintptr_t)string;
   Py_RETURN_NONE;
+}
+
+/* An argument of the function that makes an Array; *made: it is let go of after the call. Not 0: Python has to do it. */
+static int pack_item(PyObject *item, TVMValue *slot, int *code, int *made) {
+  PyTypeObject *type = Py_TYPE(item);
+  Room room;
+  *made = 0;
+  if (is_ndarray(item) || type == &PyList_Type || type == &PyTuple_Type || type == &PyBytes_Type || type == device_type)
+    return -1;
+  if (pack(item, slot, code, &room)) return -1;
+  *made = is_callable(type);
+  if (*code == kTVMPackedFuncHandle) return !maker.functions;
+  if (*code == kTVMStr && maker.string) {
+    TVMValue text = *slot;
+    *code = tvm->call(maker.string, &text, code, 1, &slot->v_int64);
+    *made = *code == kTVMObjectHandle;
+    return !*made;
+  }
+  return !maker.numbers && *code != kTVMStr && *code != kTVMNullptr && code_of(type) == NO_CODE;
 }
 
 /* A new Array of the items of a list or tuple, where they are plain values; 0 with no error set where Python has to
  * make it. No lists in lists: how deep they go is Python's to watch. */
 static int64_t array_of(PyObject *value) {
   TVMValue few_values[FEW], *values = few_values;
-  int few_codes[FEW], *codes = few_codes;
-  Room few_rooms[FEW], *rooms = few_rooms;
+  int few_codes[2 * FEW], *codes = few_codes;
   int is_list = PyList_Check(value);
-  int64_t made = 0;
+  int64_t array = 0;
   Py_ssize_t n = is_list ? PyList_Size(value) : PyTuple_Size(value), done = 0;
-  if (!list_maker || n > INT_MAX) return 0;
+  if (!maker.array || n > INT_MAX) return 0;
   if (n > FEW) {
     values = PyMem_Malloc((size_t)n * sizeof(TVMValue));
-    codes = PyMem_Malloc((size_t)n * sizeof(int));
-    rooms = PyMem_Malloc((size_t)n * sizeof(Room));
+    codes = PyMem_Malloc(2 * (size_t)n * sizeof(int));
   }
-  if (values && codes && rooms)
-    for (; done < n; ++done) {
+  if (values && codes) {
+    int failed = 0, *made = codes + n;
+    for (; done < n && !failed; ++done) {
       PyObject *item = is_list ? PyList_GetItem(value, done) : PyTuple_GetItem(value, done);
-      if (item == NULL || is_ndarray(item) || PyList_Check(item) || PyTuple_Check(item) || PyBytes_Check(item) ||
-          Py_TYPE(item) == device_type || pack(item, &values[done], &codes[done], &rooms[done]))
-        break;
+      made[done] = 0;
+      failed = item == NULL || pack_item(item, &values[done], &codes[done], &made[done]);
     }
-  PyErr_Clear(); /* the list has become shorter */
-  if (done == n && tvm->call(list_maker, values, codes, (int)n, &made) != kTVMObjectHandle) made = 0;
-  for (Py_ssize_t i = 0; i < done; ++i)
-    if (codes[i] == kTVMPackedFuncHandle) {
-      PyObject *item = is_list ? PyList_GetItem(value, i) : PyTuple_GetItem(value, i);
-      if (item) release_room(item, &rooms[i]);
-    }
+    PyErr_Clear(); /* the list has become shorter, as it may when a callable's name is asked for */
+    if (!failed && tvm->call(maker.array, values, codes, (int)n, &array) != kTVMObjectHandle) array = 0;
+    for (Py_ssize_t i = 0; i < done; ++i)
+      if (made[i]) tvm->release(values[i].v_int64, codes[i]);
+  }
   if (n > FEW) {
     PyMem_Free(values);
     PyMem_Free(codes);
-    PyMem_Free(rooms);
   }
-  return made;
+  return array;
 }
 
 /* make_array(list or tuple): the handle of a new Array; 0 where Python has to make it. */
@@ -240,6 +292,11 @@ PyObject *to_python(int code, int64_t bits) {
     case kTVMPackedFuncHandle:
       if (classes[code]) return (PyObject *)wrap_function(classes[code], bits, NULL, NULL);
       break;
+    case kTVMObjectHandle: {
+      PyObject *made = object_to_python(bits);
+      if (made || PyErr_Occurred()) return made;
+      break;
+    }
     case kTVMModuleHandle:
     case kTVMNDArrayHandle:
       if (classes[code]) return wrap(classes[code], bits, code);

@@ -26,6 +26,12 @@ void tvmb_free_array(uintptr_t handle) {
   if (!closing && handle) TVMArrayFree((TVMArrayHandle)handle);
 }
 
+unsigned tvmb_type_index(uintptr_t object) {
+  unsigned index = 0;
+  TVMObjectGetTypeIndex((TVMObjectHandle)object, &index);
+  return index;
+}
+
 /* The runtime gives memory of malloc's: copied and freed here, by the same C library. */
 int tvmb_type_key(unsigned index, char *text, size_t size) {
   char *key = NULL;

@@ -127,7 +127,7 @@ class ShapeTuple(Object, Sequence[int]):
 
     def __init__(self, items: Iterable[int] = ()) -> None:
         self._handle, self._owner = 0, None
-        _take(self, _call("ShapeTuple", *map(operator.index, items)))
+        self._handle = _function("ShapeTuple").call_for_handle(*map(operator.index, items))
 
     def __len__(self) -> int:
         return len(self._extents())
@@ -347,14 +347,17 @@ def _equal(one: Sequence[Any], other: object) -> bool:
     return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other))
 
 
-_list_maker: list[PackedFunc] = []
+_quickened: list[bool] = []
 
 
 def _quicken() -> None:
-    """From the second array on the core makes those of plain values, where a runtime holds numbers as they are."""
-    if not _list_maker and load_runtime().abi != "classic":
-        _list_maker.append(get_global_func("ffi.Array"))
-        _core.set_list_maker(_list_maker[0])
+    """From the second array on the core makes those of plain values."""
+    if not _quickened:
+        _quickened.append(True)
+        info = load_runtime()
+        string = _function("String") if info.abi == "classic" else None
+        numbers, functions = info.has("numbers in containers"), info.has("functions in containers")
+        _core.set_list_maker(_function("Array"), string, functions, numbers)
 
 
 def _make_kind(kind: type[Object]) -> Callable[[int], Any]:
@@ -367,10 +370,10 @@ _core.register_conversion(list, _OBJECT, Array)
 _core.register_conversion(tuple, _OBJECT, Array)
 _core.register_conversion(dict, _OBJECT, Map)
 _core.register_conversion(String, _OBJECT, _string_object, classic_only=True)
-_core.register_object("", _make_kind(Object))
+_core.register_object("", _make_kind(Object), Object)
 _classes: dict[str, Any] = {
     "Array": Array, "Map": Map, "runtime.ShapeTuple": ShapeTuple, "runtime.ADT": ADT,
     "ffi.Array": Array, "ffi.Map": Map, "ffi.Shape": ShapeTuple,
 }  # fmt: skip
 for _key, _class in _classes.items():
-    _core.register_object(_key, _make_kind(_class))
+    _core.register_object(_key, _make_kind(_class), _class)

@@ -67,10 +67,12 @@ class Module(Handle):
     A function that was looked up keeps its module alive; so close a module whenever you like.
     """
 
-    __slots__ = ("_entry", "_file", "_graph", "_hash", "_kind", "_main", "_pins")
+    __slots__ = ("_entry", "_file", "_found", "_graph", "_hash", "_kind", "_main", "_pins")
 
     _entry: Optional[PackedFunc]
     _file: Optional[str]
+    #: The functions of a compiled library that were looked up: it has the same ones for good.
+    _found: dict[str, PackedFunc]
     _graph: Any
     _hash: int
     _kind: Optional[str]
@@ -86,9 +88,15 @@ class Module(Handle):
         self._handle = handle
         self._owner = owner
         self._entry = self._file = self._graph = self._kind = self._main = None
+        self._found = {}
         self._hash = hash(self._identity())
         self._pins = _pins.setdefault(self._identity(), Pins())
         return self
+
+    def close(self) -> None:
+        """Lets go of the module; its functions and whatever imports it keep it alive. Twice does no harm."""
+        self._found.clear()
+        super().close()
 
     def get_function(self, name: str, query_imports: bool = False) -> PackedFunc:
         """A function of this module.
@@ -108,6 +116,9 @@ class Module(Handle):
         if found is None:
             where = " or its imports" if query_imports else ""
             raise TVMAttributeError(f"{self!r}{where} has no function {name!r}")
+        if not query_imports and type(found) is PackedFunc and self._kind in _LIBRARY:
+            self._found[name] = found
+            return found._again()
         return found
 
     def _find(self, name: str, query_imports: bool) -> Optional[PackedFunc]:
@@ -181,7 +192,8 @@ class Module(Handle):
         return self._find(name, query_imports) is not None
 
     def __getitem__(self, name: str) -> PackedFunc:
-        return self.get_function(name)
+        found = self._found.get(name) if type(name) is str else None
+        return self.get_function(name) if found is None else found._again()
 
     @property
     def entry_func(self) -> PackedFunc:

@@ -7,7 +7,7 @@ which is C for CPython, or ``pure``, which is CFFI alone. Left out: ``fast`` whe
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from . import callback, decode, encode
 from .callback import set_array_maker
@@ -71,10 +71,13 @@ def vectorcalled(kind: type[H]) -> type[H]:
     return _fast.vectorcalled(kind) if NAME == "fast" else kind
 
 
-def set_list_maker(function: Handle) -> None:
-    """Declares the runtime's function that makes an Array of its arguments, where that holds numbers as they are."""
+def set_list_maker(array: Handle, string: Optional[Handle], functions: bool, numbers: bool) -> None:
+    """Declares the runtime's function that makes an Array of its arguments, and what such an Array holds.
+
+    The other function makes a String, where an Array holds objects only.
+    """
     if NAME == "fast":
-        _fast.set_list_maker(function._open_handle())
+        _fast.set_list_maker(array._open_handle(), string._open_handle() if string else 0, functions, numbers)
 
 
 def make_array(items: Any) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from .._tvm import ffi, lib
 from ..device import Device
@@ -24,10 +24,9 @@ _byte_array_pointer = ffi.typeof("TVMByteArray *")
 
 #: Type code -> the function that makes the Python value. Wrapper classes put theirs in with `register`.
 decoders: dict[int, Callable[[int], Any]] = {}
-#: Type key of an object -> the function that makes the Python value.
-_object_keys: dict[str, Callable[[int], Any]] = {}
+#: Type key of an object -> the function that makes the Python value, and the value's class; "" for all other keys.
+_object_keys: dict[str, tuple[Callable[[int], Any], Optional[type]]] = {}
 _object_indices: dict[int, Callable[[int], Any]] = {}
-_other_object: Callable[[int], Any]
 
 
 def register(code: int, make: Callable[[int], Any]) -> None:
@@ -35,14 +34,27 @@ def register(code: int, make: Callable[[int], Any]) -> None:
     decoders[code] = make
 
 
-def register_object(type_key: str, make: Callable[[int], Any]) -> None:
-    """Declares how objects of a type become Python values; ``""`` for all that have none of their own."""
-    global _other_object
-    if type_key:
-        _object_keys[type_key] = make
-    else:
-        _other_object = make
+def register_object(type_key: str, make: Callable[[int], Any], kind: Optional[type] = None) -> None:
+    """Declares how objects of a type become Python values; ``""`` for all that have none of their own.
+
+    The class is for the fast core, if it is str or a class of handles that is no more than wrapped.
+    """
+    _object_keys[type_key] = make, kind
     _object_indices.clear()
+
+
+def _ignore(index: int, kind: type) -> None:
+    pass
+
+
+#: Hears of each type index whose class is known.
+_tell: Callable[[int, type], None] = _ignore
+
+
+def tell_classes(hear: Callable[[int, type], None]) -> None:
+    """Declares who hears of the classes of objects, by their type's index."""
+    global _tell
+    _tell = hear
 
 
 def decode(code: int, bits: int) -> Any:
@@ -99,12 +111,15 @@ def _object(bits: int) -> Any:
     lib.TVMObjectGetTypeIndex(_cast("void *", bits), index)
     make = _object_indices.get(index[0])
     if make is None:
-        make = _object_indices[index[0]] = _maker_of(index[0])
+        make, kind = _object_keys[_key_of(index[0])]
+        _object_indices[index[0]] = make
+        if kind is not None:
+            _tell(index[0], kind)
     return make(bits)
 
 
-def _maker_of(index: int) -> Callable[[int], Any]:
-    """What makes the Python value of objects of a type.
+def _key_of(index: int) -> str:
+    """The key that objects of a type are registered under.
 
     The runtime is asked for this type's key, not for the indices of all known keys: for one that it does not know it
     writes a stack trace, which takes 200 ms and 40 MB.
@@ -115,13 +130,13 @@ def _maker_of(index: int) -> Callable[[int], Any]:
         text = ffi.new("char[256]")
         key = _string(text).decode(errors="replace") if lib.tvmb_type_key(index, text, 256) == 0 else ""
         if info.has("type keys that end"):
-            return _object_keys.get(key, _other_object)
+            return key if key in _object_keys else ""
         keys = [known for known in keys if key.startswith(known)]
     found = ffi.new("unsigned *")
-    for key in keys:
+    for key in filter(None, keys):
         if lib.TVMObjectTypeKey2Index(key.encode(), found) == 0 and found[0] == index:
-            return _object_keys[key]
-    return _other_object
+            return key
+    return ""
 
 
 def string_object(handle: int) -> str:
@@ -148,4 +163,4 @@ decoders.update(
     }
 )
 for _key in ("runtime.String", "ffi.String"):
-    register_object(_key, string_object)
+    register_object(_key, string_object, str)

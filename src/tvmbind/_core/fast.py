@@ -36,7 +36,6 @@ class Function(_fast.Function):
     __slots__ = ()
 
     _free = lib.tvmb_free_function
-    call_for_handle = pure.Function.call_for_handle
 
 
 class Registration:
@@ -72,6 +71,7 @@ _fast.setup(
     lib.tvmb_functions_address(),
     {
         "call": pure.Function.__call__,
+        "for_handle": pure.Function.call_for_handle,
         "decode": decode.decode,
         "give": callback.give,
         "end_borrowing": callback.end_borrowing,
@@ -86,6 +86,7 @@ _fast.setup(
     },
 )
 _fast.register_device(Device)
+decode.tell_classes(_fast.register_object)
 _fast.register_callables((FunctionType, MethodType, BuiltinFunctionType))
 
 

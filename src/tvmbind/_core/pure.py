@@ -103,6 +103,10 @@ class Function(Handle):
         super().close()
         self._keep = None
 
+    def _again(self: Self) -> Self:
+        """The same function as another object, which may be closed by itself."""
+        return self._from_handle(self._handle, self, self._name, self._keep)
+
     def _in_place(self, *args: Any) -> Any:
         """The call, if every argument can go as it is; else NotImplemented, and nothing has been called."""
         return NotImplemented if next(_not_in_place(args), None) else self(*args)
