@@ -78,6 +78,10 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
       return NOT_CALLED;
     }
   int code;
+  if (Py_EnterRecursiveCall(" in a call of TVM's")) { /* a vectorcall does not count by itself */
+    release(args, rooms, n);
+    return RAISED;
+  }
   if (((Function *)self)->direct) {
     lock_is_held = 1;
     code = tvm->call(handle, values, codes, (int)n, bits);
@@ -87,6 +91,7 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
     code = tvm->call(handle, values, codes, (int)n, bits);
     PyEval_RestoreThread(state);
   }
+  Py_LeaveRecursiveCall();
   if (code < 0) {
     raise_of_call(code, self, args, n);
     code = RAISED;

@@ -113,9 +113,16 @@ class Function(Handle):
 
     def call_for_handle(self, *args: Any) -> int:
         """As a call, but the result is the handle itself, for an object that would arrive as something else."""
-        _, codes, pack, _, writes = plan_for(tuple(map(type, args)), self._name)
+        _, codes, pack, reads, writes = plan_for(tuple(map(type, args)), self._name)
         result = ffi.new(_new_result)
-        code = _call_with_extras(self._handle, codes, pack, writes or (), args, result)
+        try:
+            if writes is not None:
+                code = _call_with_extras(self._handle, codes, pack, writes, args, result)
+            else:
+                slots = args if reads is None else [read(value) for read, value in zip(reads, args)]
+                code = _call(self._handle, codes, len(args), pack(*slots), _NULL, result)
+        except (struct.error, OverflowError) as error:
+            raise _explain(error, self, args) from None
         if code < 0:
             raise_error(code, self, args)
         return int(result[0])
