@@ -287,6 +287,7 @@ uintptr_t tvmb_functions_address(void) {
       .delete_managed = tvmb_delete_managed,
       .contiguous = tvmb_contiguous,
       .capsule_destructor = tvmb_capsule_destructor,
+      .copy_array = TVMArrayCopyFromTo,
       .type_index = tvmb_type_index,
       .text = tvmb_text,
   };

@@ -76,29 +76,6 @@ static PyObject *find_global(PyObject *module, PyObject *args) {
   return find_global_of((PyTypeObject *)type, name);
 }
 
-/* alloc_array(class, shape, code, bits, lanes, device_type, device_id). */
-static PyObject *alloc_array(PyObject *module, PyObject *args) {
-  PyObject *type, *shape;
-  int code, bits, lanes, device, index;
-  int64_t few[FEW], *extents = few;
-  (void)module;
-  if (!PyArg_ParseTuple(args, "OO!iiiii", &type, &PyTuple_Type, &shape, &code, &bits, &lanes, &device, &index))
-    return NULL;
-  Py_ssize_t ndim = PyTuple_Size(shape);
-  if (ndim > FEW && (extents = PyMem_Malloc((size_t)ndim * sizeof(int64_t))) == NULL) return PyErr_NoMemory();
-  for (Py_ssize_t i = 0; i < ndim; ++i) extents[i] = PyLong_AsLongLong(PyTuple_GetItem(shape, i));
-  int64_t handle = 0;
-  if (!PyErr_Occurred()) {
-    PyThreadState *state = PyEval_SaveThread();
-    handle = tvm->array_alloc(extents, (int)ndim, code, bits, lanes, device, index);
-    PyEval_RestoreThread(state);
-  }
-  if (extents != few) PyMem_Free(extents);
-  if (PyErr_Occurred()) return NULL;
-  if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
-  return wrap((PyTypeObject *)type, handle, kTVMNDArrayHandle);
-}
-
 static PyMethodDef methods[] = {
     {"setup", setup, METH_VARARGS, NULL},
     {"register_type", module_register_type, METH_VARARGS, NULL},
@@ -113,6 +90,10 @@ static PyMethodDef methods[] = {
     {"make_array", make_array, METH_O, NULL},
     {"register_callables", register_callables, METH_O, NULL},
     {"quicken", quicken, METH_VARARGS, NULL},
+    {"quicken_method", quicken_method, METH_VARARGS, NULL},
+    {"note_dtype", note_dtype, METH_VARARGS, NULL},
+    {"compare", (PyCFunction)(void (*)(void))compare, METH_FASTCALL, NULL},
+    {"copy_array", (PyCFunction)(void (*)(void))copy_array, METH_FASTCALL, NULL},
     {"vectorcalled", vectorcalled, METH_O, NULL},
     {"lend", lend, METH_O, NULL},
     {"alloc_array", alloc_array, METH_VARARGS, NULL},

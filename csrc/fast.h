@@ -145,13 +145,19 @@ PyObject *adopt(PyObject *module, PyObject *args);
 int make_lease_type(PyObject *module);
 PyObject *lend(PyObject *module, PyObject *array);
 PyObject *leased(PyObject *array, PyObject *unused);
+PyObject *plain_capsule(PyObject *array, int versioned);
+PyObject *compare(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *copy_array(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *export_capsule(PyObject *module, PyObject *args);
 PyObject *adopt_capsule(PyObject *module, PyObject *args);
 
 /* fast_quick.c */
 PyObject *find_global_of(PyTypeObject *type, PyObject *name);
 PyObject *set_registry(PyObject *module, PyObject *given);
+PyObject *alloc_array(PyObject *module, PyObject *args);
+PyObject *note_dtype(PyObject *module, PyObject *args);
 PyObject *quicken(PyObject *module, PyObject *args);
+PyObject *quicken_method(PyObject *module, PyObject *args);
 
 /* fast_call.c */
 extern TVMB_THREAD int lock_is_held;

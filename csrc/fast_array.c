@@ -204,8 +204,8 @@ PyObject *leased(PyObject *self, PyObject *unused) {
   return array->owner;
 }
 
-/* lend(array): notes what numpy.ndarray makes a view of, (shape, type, memory), and returns it; None where Python has
- * to do it: memory of a device, with strides, that is borrowed, of a type that numpy has not. */
+/* lend(array): makes numpy's view of an array's memory, notes it, and returns it; None where Python has to do it:
+ * memory of a device, with strides, that is borrowed, of a type that numpy has not. */
 PyObject *lend(PyObject *module, PyObject *given) {
   enum { DIMENSIONS = 8 };
   ArrayHandle *array = (ArrayHandle *)given;
@@ -215,7 +215,7 @@ PyObject *lend(PyObject *module, PyObject *given) {
   if (!PyObject_TypeCheck(given, (PyTypeObject *)array_type)) Py_RETURN_NONE;
   uint64_t handle = array->base.handle;
   const DLTensor *tensor = (const DLTensor *)(uintptr_t)handle;
-  if (!handle || (array->base.owner && array->base.owner != Py_None) || tensor->device.device_type != 1 ||
+  if (!handle || !ndarray_type || (array->base.owner && array->base.owner != Py_None) || tensor->device.device_type != 1 ||
       tensor->dtype.lanes != 1 || tensor->ndim > DIMENSIONS || !tvm->contiguous(tensor))
     Py_RETURN_NONE;
   /* What is made below may run anything, and that may close the array: the tensor is looked at before only. */
@@ -230,7 +230,7 @@ PyObject *lend(PyObject *module, PyObject *given) {
   if (lease && Py_TYPE(lease) == (PyTypeObject *)lease_type) {
     ((Lease *)lease)->data = data;
     ((Lease *)lease)->nbytes = nbytes;
-    memory = PyTuple_Pack(3, shape, type, lease);
+    memory = PyObject_CallFunctionObjArgs((PyObject *)ndarray_type, shape, type, lease, NULL);
   }
   Py_XDECREF(shape);
   Py_XDECREF(lease);
@@ -245,25 +245,74 @@ PyObject *lend(PyObject *module, PyObject *given) {
   return memory;
 }
 
+/* Of two arrays in the processor's memory: SAME, they have one shape and element type; IN_PLACE, a kernel can use the
+ * first where it is, too. */
+enum { SAME = 1, IN_PLACE = 2 };
+
+static int compare_arrays(PyObject *one, PyObject *other) {
+  if (!PyObject_TypeCheck(one, (PyTypeObject *)array_type) || !PyObject_TypeCheck(other, (PyTypeObject *)array_type))
+    return 0;
+  const DLTensor *a = (const DLTensor *)(uintptr_t)((Handle *)one)->handle;
+  const DLTensor *b = (const DLTensor *)(uintptr_t)((Handle *)other)->handle;
+  if (!a || !b || a->device.device_type != 1 || b->device.device_type != 1 || a->ndim != b->ndim ||
+      memcmp(&a->dtype, &b->dtype, sizeof(a->dtype)))
+    return 0;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] != b->shape[i]) return 0;
+  int aligned = alignment_mask && !((uintptr_t)a->data & alignment_mask) && !a->byte_offset;
+  return aligned && tvm->contiguous(a) ? SAME | IN_PLACE : SAME;
+}
+
+/* compare(array, other) */
+PyObject *compare(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+  (void)module;
+  if (n != 2) return PyErr_Format(PyExc_TypeError, "expected two arrays");
+  return PyLong_FromLong(compare_arrays(args[0], args[1]));
+}
+
+/* copy_array(from, to): whether it has been done; only between arrays of one shape and type in the processor's memory. */
+PyObject *copy_array(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+  (void)module;
+  if (n != 2 || !compare_arrays(args[0], args[1])) Py_RETURN_FALSE;
+  uint64_t from = ((Handle *)args[0])->handle, to = ((Handle *)args[1])->handle;
+  PyThreadState *state = PyEval_SaveThread();
+  int rc = tvm->copy_array((DLTensor *)(uintptr_t)from, (DLTensor *)(uintptr_t)to, NULL);
+  PyEval_RestoreThread(state);
+  if (rc) return raise_code(rc, Py_None, Py_None);
+  Py_RETURN_TRUE;
+}
+
 /* --------------------------------------------------------------------------------------------------- capsules */
 
 static const char *const NAMES[] = {"dltensor", "dltensor_versioned"};
 static const char *const USED[] = {"used_dltensor", "used_dltensor_versioned"};
+
+static PyObject *capsule_of(PyObject *array, int versioned, DLDataType dtype, uint64_t flags) {
+  uintptr_t managed = 0;
+  int rc = tvm->export_array((uintptr_t)((Handle *)array)->handle, versioned, dtype, flags, &managed);
+  if (rc) return raise_code(rc, Py_None, Py_None);
+  PyObject *capsule = PyCapsule_New((void *)managed, NAMES[versioned], (PyCapsule_Destructor)tvm->capsule_destructor());
+  if (capsule == NULL) tvm->delete_managed(managed, versioned);
+  return capsule;
+}
+
+/* A capsule of an array in the processor's memory, of a type that has one code in every runtime; NULL with no error
+ * set where Python has to make it. */
+PyObject *plain_capsule(PyObject *array, int versioned) {
+  const DLTensor *tensor = (const DLTensor *)(uintptr_t)((Handle *)array)->handle;
+  if (!tensor || tensor->device.device_type != 1 || tensor->dtype.code > 2 || tensor->dtype.bits < 8) return NULL;
+  return capsule_of(array, versioned, tensor->dtype, 0);
+}
 
 /* export_capsule(array, versioned, code, bits, lanes, flags) */
 PyObject *export_capsule(PyObject *module, PyObject *args) {
   PyObject *array;
   int versioned, code, bits, lanes;
   unsigned long long flags;
-  uintptr_t managed = 0;
   (void)module;
   if (!PyArg_ParseTuple(args, "O!piiiK", array_type, &array, &versioned, &code, &bits, &lanes, &flags)) return NULL;
   DLDataType dtype = {(uint8_t)code, (uint8_t)bits, (uint16_t)lanes};
-  int rc = tvm->export_array((uintptr_t)((Handle *)array)->handle, versioned, dtype, flags, &managed);
-  if (rc) return raise_code(rc, Py_None, Py_None);
-  PyObject *capsule = PyCapsule_New((void *)managed, NAMES[versioned], (PyCapsule_Destructor)tvm->capsule_destructor());
-  if (capsule == NULL) tvm->delete_managed(managed, versioned);
-  return capsule;
+  return capsule_of(array, versioned, dtype, flags);
 }
 
 /* adopt_capsule(class, capsule): an array with its memory; NotImplemented where Python has to look, or to say why

@@ -59,14 +59,28 @@ PyObject *wrap(PyTypeObject *type, int64_t handle, int code) {
   return made;
 }
 
+/* Whether freeing takes less time than letting Python's lock go. Whoever deletes what is lent by DLPack may need the
+ * lock, and takes it on this thread. */
+static int is_small(uint64_t handle, int code) {
+  const DLTensor *tensor = (const DLTensor *)(uintptr_t)handle;
+  int64_t size = tensor->dtype.bits;
+  if (code != kTVMNDArrayHandle || tensor->device.device_type != 1) return 0;
+  for (int i = 0; i < tensor->ndim && size < 1 << 20; ++i) size *= tensor->shape[i];
+  return size < 1 << 20;
+}
+
 /* Freeing may run anything: a callable's finalizer, another library's deleter on another thread. */
 void release_handle(uint64_t handle, int code) {
   PyObject *type, *value, *traceback;
   if (!handle || tvm->is_closing()) return;
   PyErr_Fetch(&type, &value, &traceback);
-  PyThreadState *state = PyEval_SaveThread();
-  tvm->release((int64_t)handle, code);
-  PyEval_RestoreThread(state);
+  if (is_small(handle, code)) {
+    tvm->release((int64_t)handle, code);
+  } else {
+    PyThreadState *state = PyEval_SaveThread();
+    tvm->release((int64_t)handle, code);
+    PyEval_RestoreThread(state);
+  }
   PyErr_Restore(type, value, traceback);
 }
 

@@ -39,6 +39,7 @@ typedef struct {
   void (*delete_managed)(uintptr_t managed, int versioned);
   int (*contiguous)(const DLTensor *tensor);
   uintptr_t (*capsule_destructor)(void);
+  int (*copy_array)(DLTensor *from, DLTensor *to, TVMStreamHandle stream);
   unsigned (*type_index)(uintptr_t object);
   const char *(*text)(uintptr_t string, size_t *size);
 } tvmb_functions;

@@ -40,7 +40,7 @@ class NDArray(ArrayHandle):
     __slots__ = ()
 
     _dtype: Optional[DataType]
-    _memory: Optional[tuple[Any, ...]]  # what numpy.ndarray makes a view of: shape, dtype, buffer
+    _memory: Any  # a numpy array, of which each view is one
     _shape: Optional[tuple[int, ...]]
     _tensor: Any
 
@@ -130,9 +130,11 @@ class NDArray(ArrayHandle):
         """
         import numpy as np
 
-        known = self._memory or lend(self)
+        known = self._memory
+        if known is None:
+            known = lend(self)
         if known is not None:
-            return np.ndarray(*known)
+            return known[...]  # type: ignore[no-any-return]
         dtype = self.dtype.numpy()
         tensor = self._dl()
         if tensor.device.device_type not in HOST:
@@ -143,8 +145,8 @@ class NDArray(ArrayHandle):
         memory = ffi.gc(start, owner.keep)
         if self.strides is not None:
             return self._strided(memory, dtype)
-        self._memory = known = (self.shape, dtype, ffi.buffer(memory, self.nbytes))
-        return np.ndarray(*known)
+        self._memory = known = np.ndarray(self.shape, dtype, ffi.buffer(memory, self.nbytes))
+        return known[...]
 
     def _strided(self, memory: Any, dtype: Any) -> np.ndarray[Any, Any]:
         import numpy as np
@@ -183,6 +185,8 @@ class NDArray(ArrayHandle):
             If the element types of two NDArrays differ.
         """
         if isinstance(source, NDArray):
+            if _core.copy_array(source, self):
+                return self
             self._check_same(source)
             return self._take(source)
         import numpy as np
@@ -426,7 +430,12 @@ def empty(
         nbytes *= extent
     if nbytes > _LARGEST or (nbytes == 0 and max(extents) > _LARGEST):
         raise ValueError(f"an array of shape {extents} and type {dtype} is larger than any memory")
+    if type(dtype) is str:
+        _core.note_dtype(dtype, code, bits, lanes)
     return _core.alloc_array(NDArray, extents, code, bits, lanes, *where)  # type: ignore[no-any-return]
+
+
+empty = _core.quicken(empty, '(shape, dtype="float32", device=None)')
 
 
 def array(x: Any, device: Optional[Device] = None) -> NDArray:
@@ -457,6 +466,9 @@ def array(x: Any, device: Optional[Device] = None) -> NDArray:
     return empty(given.shape, dtype, device).copyfrom(given)
 
 
+_core.quicken_method(NDArray, "numpy", "($self)")
+_core.quicken_method(NDArray, "__dlpack_device__", "($self)")
+_core.quicken_method(NDArray, "__dlpack__", "($self, *, stream=None, max_version=None, dl_device=None, copy=None)")
 _core.register_codec(NDArray, _NDARRAY)
 _core.register_class(_NDARRAY, NDArray)
 _core.set_array_maker(array)

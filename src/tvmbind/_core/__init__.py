@@ -15,6 +15,7 @@ from .capsule import adopt_foreign, adopt_memory
 from .carry import claim
 from .decode import register, register_object
 from .encode import OpaqueHandle, conversion_for, register_conversion, set_sharer
+from .handle import IN_PLACE, SAME
 from .report import check, last_error_text, raise_error
 
 H = TypeVar("H")
@@ -38,7 +39,7 @@ NAME = _choose()
 
 if TYPE_CHECKING or NAME == "pure":
     from .capsule import adopt, adopt_capsule, export_capsule
-    from .handle import lend
+    from .handle import compare, copy_array, lend
     from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function, quicken
 else:
     from .fast import (
@@ -49,6 +50,8 @@ else:
         adopt,
         adopt_capsule,
         alloc_array,
+        compare,
+        copy_array,
         export_capsule,
         find_global,
         lend,
@@ -64,6 +67,18 @@ def set_registry(registry: dict[str, Any]) -> None:
     callback.set_registry(registry)
     if NAME == "fast":
         _fast.set_registry(registry)
+
+
+def quicken_method(kind: type, name: str, signature: str) -> None:
+    """Puts a method in C in place of one in Python, where the fast core has it."""
+    if NAME == "fast":
+        _fast.quicken_method(kind, name, signature)
+
+
+def note_dtype(name: str, code: int, bits: int, lanes: int) -> None:
+    """Declares what an element type's name means to this runtime."""
+    if NAME == "fast":
+        _fast.note_dtype(name, code, bits, lanes)
 
 
 def vectorcalled(kind: type[H]) -> type[H]:
@@ -107,7 +122,9 @@ def register_class(code: int, kind: type[Handle]) -> None:
 
 
 __all__ = [
+    "IN_PLACE",
     "NAME",
+    "SAME",
     "ArrayHandle",
     "Function",
     "Handle",
@@ -120,15 +137,19 @@ __all__ = [
     "alloc_array",
     "check",
     "claim",
+    "compare",
     "conversion_for",
+    "copy_array",
     "export_capsule",
     "find_global",
     "last_error_text",
     "lend",
     "make_array",
     "make_function",
+    "note_dtype",
     "problem_of",
     "quicken",
+    "quicken_method",
     "raise_error",
     "register",
     "register_class",

@@ -17,6 +17,8 @@ from ._fast import (
     adopt,
     adopt_capsule,
     alloc_array,
+    compare,
+    copy_array,
     export_capsule,
     find_global,
     lend,
@@ -25,8 +27,8 @@ from ._fast import (
 )  # fmt: skip
 
 __all__ = [
-    "ArrayHandle", "Function", "Handle", "Registration", "adopt", "adopt_capsule", "alloc_array", "export_capsule",
-    "find_global", "lend", "make_function", "quicken",
+    "ArrayHandle", "Function", "Handle", "Registration", "adopt", "adopt_capsule", "alloc_array", "compare",
+    "copy_array", "export_capsule", "find_global", "lend", "make_function", "quicken",
 ]  # fmt: skip
 
 

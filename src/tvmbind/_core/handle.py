@@ -137,6 +137,20 @@ class ArrayHandle(Handle):
             self._free(handle)
 
 
+#: What `compare` tells: shapes and element types are the same; and the first array can be used where it is.
+SAME, IN_PLACE = 1, 2
+
+
+def compare(array: Any, other: Any) -> int:
+    """What two arrays in the processor's memory have in common; 0 also where nobody looked."""
+    return 0
+
+
+def copy_array(source: Any, target: Any) -> bool:
+    """Whether the elements have been copied: here it is for ndarray.py to do."""
+    return False
+
+
 def lend(array: ArrayHandle) -> Any:
     """What ``numpy.ndarray`` makes a view of an array of; None: here ndarray.py does it."""
     return None

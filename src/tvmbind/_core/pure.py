@@ -103,7 +103,7 @@ class Function(Handle):
         super().close()
         self._keep = None
 
-    def _again(self: Self) -> Self:
+    def _again(self) -> Any:
         """The same function as another object, which may be closed by itself."""
         return self._from_handle(self._handle, self, self._name, self._keep)
 

@@ -93,7 +93,10 @@ class AotModule(BufferedExecutor):
             return super()._slot(info, array, place)
         return Slot(info, array, self._pins, place, lambda value: isinstance(value, NDArray) or not problem_of(value))
 
-    def _compute(self) -> None:
+    def run(self, **inputs: Any) -> None:
+        """Sets inputs, if any are given, and computes all outputs."""
+        if inputs:
+            self.set_input(**inputs)
         if self._pins and self._main is not None:
             if not self._arrays:
                 self._arrays.update({("input", i): self._get_input(i) for i in range(self.get_num_inputs())})
@@ -102,6 +105,8 @@ class AotModule(BufferedExecutor):
             self._main(*[found.memory if (found := bound(place)) else own for place, own in self._arrays.items()])
         else:
             self._run()
+        if self._copies:
+            self._copy_outputs()
 
 
 def _sanitized(name: str) -> str:

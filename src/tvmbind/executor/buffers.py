@@ -218,12 +218,13 @@ class BufferedExecutor:
         """Sets inputs, if any are given, and computes all outputs."""
         if inputs:
             self.set_input(**inputs)
-        self._compute()
+        self._run()
+        if self._copies:
+            self._copy_outputs()
+
+    def _copy_outputs(self) -> None:
         for index, where in self._copies.items():
             copied(self._output(index).array, where)
-
-    def _compute(self) -> None:
-        self._run()
 
     def get_output(self, index: int, out: Any = None) -> NDArray:
         """An output of the last run.

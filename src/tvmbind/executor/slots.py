@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
-from .._core import problem_of
+from .._core import IN_PLACE, compare, copy_array, problem_of
 from ..borrowed import BorrowedNDArray
 from ..errors import ZeroCopyError
 from ..interchange import asarray, from_dlpack
@@ -103,6 +103,8 @@ class Slot:
         """The value, if it fits; what `fitting` makes of it, and raises."""
         if type(value) is self._ndarray and value.dtype is self._dtype and value.shape == self._shape:
             return value
+        if compare(value, self.array):
+            return value
         if self._ndarray is None and "numpy" in sys.modules:
             self._know_numpy()
         return fitting(value, self.info, copy=copy)
@@ -122,6 +124,8 @@ class Slot:
             if copy is False:
                 raise ZeroCopyError(f"{self.info.name or 'it'!r} cannot be set without a copy: {self.why_not(value)}")
         self.unbind()
+        if copy_array(value, self.array):
+            return
         if self._view is None or isinstance(value, NDArray):
             self.array.copyfrom(value)
         else:
@@ -133,7 +137,7 @@ class Slot:
             return False
         memory = value
         if isinstance(value, NDArray):
-            if isinstance(value, BorrowedNDArray) or value.device != self.array.device or not readable(value):
+            if isinstance(value, BorrowedNDArray) or not _is_usable(value, self.array):
                 return False
             memory = _same(value)
         elif self.array.device.device_type not in HOST:
@@ -164,6 +168,10 @@ class Slot:
 
         problem = problem_of(value)
         return explain("a numpy array", value, problem) if problem else f"the input is on {self.array.device}"
+
+
+def _is_usable(array: NDArray, own: NDArray) -> bool:
+    return compare(array, own) & IN_PLACE != 0 or (array.device == own.device and readable(array))
 
 
 def _same(array: NDArray) -> NDArray:
