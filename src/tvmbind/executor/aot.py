@@ -6,7 +6,7 @@ Source: TVM's ``runtime/aot_executor/aot_executor.cc`` and ``runtime/executor/ao
 from __future__ import annotations
 
 import re
-from typing import Optional
+from typing import Any, Optional
 
 from .._core import problem_of
 from ..errors import TVMError, TVMNotImplementedError
@@ -101,8 +101,8 @@ class AotModule(BufferedExecutor):
             if not self._arrays:
                 self._arrays.update({("input", i): self._get_input(i) for i in range(self.get_num_inputs())})
                 self._arrays.update({("output", i): self._get_output(i) for i in range(self._outputs_count)})
-            bound = self._pins.get
-            self._main(*[found.memory if (found := bound(place)) else own for place, own in self._arrays.items()])
+            bound = self._pins
+            self._main(*[bound[place].memory if place in bound else own for place, own in self._arrays.items()])
         else:
             self._run()
         if self._copies:
