@@ -80,6 +80,7 @@ typedef struct {
 typedef struct {
   Py_buffer view;
   DLTensor tensor;
+  char *copy; /* where that is not aligned: an aligned copy, and what it was before the call; else NULL */
 } Lent;
 
 /* What an argument needs beside its slot. */
@@ -139,6 +140,8 @@ void register_device(PyObject *type);
 /* fast_array.c */
 int is_ndarray(PyObject *value);
 int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent);
+void release_ndarray(Lent *lent);
+int warn_of_copies(int place, PyObject *first, int count);
 PyObject *register_ndarray(PyObject *module, PyObject *args);
 PyObject *adopt_ndarray(PyTypeObject *type, PyObject *value);
 PyObject *adopt(PyObject *module, PyObject *args);

@@ -2,19 +2,23 @@
  * aligned, writable and of a common type is left to Python: _core/tensor.py and interchange.py. */
 #include "fast.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static PyTypeObject *ndarray_type; /* numpy's, once there is one */
 static uintptr_t alignment_mask;
 static DLDataType bool_type;
+static PyObject *warn; /* (place, array, count): of copies in a call */
 
-/* register_ndarray(type, alignment, bool's code, bool's bits) */
+/* register_ndarray(type, alignment, bool's code, bool's bits, warn) */
 PyObject *register_ndarray(PyObject *module, PyObject *args) {
-  PyObject *type;
+  PyObject *type, *function;
   int alignment, code, bits;
   (void)module;
-  if (!PyArg_ParseTuple(args, "O!iii", &PyType_Type, &type, &alignment, &code, &bits)) return NULL;
+  if (!PyArg_ParseTuple(args, "O!iiiO", &PyType_Type, &type, &alignment, &code, &bits, &function)) return NULL;
   Py_INCREF(type);
+  Py_INCREF(function);
+  warn = function;
   alignment_mask = (uintptr_t)alignment - 1;
   bool_type.code = (uint8_t)code;
   bool_type.bits = (uint8_t)bits;
@@ -47,6 +51,8 @@ static int element(const Py_buffer *view, DLDataType *dtype) {
   return 1;
 }
 
+static int is_aligned(const Py_buffer *view) { return ((uintptr_t)view->buf & alignment_mask) == 0; }
+
 /* Fills the tensor from an array, whose memory it borrows until the view is released. Not 0, with no error set:
  * Python has to do it. */
 static int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor) {
@@ -54,7 +60,7 @@ static int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor) {
     PyErr_Clear(); /* it is read-only, or not contiguous, or of a type without a letter */
     return -1;
   }
-  if (((uintptr_t)view->buf & alignment_mask) || !element(view, &tensor->dtype)) {
+  if (!element(view, &tensor->dtype)) {
     PyBuffer_Release(view);
     return -1;
   }
@@ -69,10 +75,36 @@ static int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor) {
 }
 
 int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent) {
+  enum { MOST = 1 << 20 }; /* to copy more takes so long that Python may as well do it */
   if (borrow(value, &lent->view, &lent->tensor)) return -1;
+  lent->copy = NULL;
+  if (!is_aligned(&lent->view)) {
+    size_t size = (size_t)lent->view.len, alignment = (size_t)alignment_mask + 1;
+    void *copy = NULL;
+    if (size == 0 || size > MOST || posix_memalign(&copy, alignment, 2 * size)) {
+      PyBuffer_Release(&lent->view);
+      return -1;
+    }
+    lent->copy = lent->tensor.data = memcpy(copy, lent->view.buf, size);
+    memcpy(lent->copy + size, copy, size);
+  }
   *code = kTVMDLTensorHandle;
   slot->v_handle = &lent->tensor;
   return 0;
+}
+
+/* After the call. What was not changed does not go back: the memory may be another argument's too. */
+void release_ndarray(Lent *lent) {
+  size_t size = (size_t)lent->view.len;
+  if (lent->copy && memcmp(lent->copy, lent->copy + size, size) != 0) memcpy(lent->view.buf, lent->copy, size);
+  free(lent->copy);
+  PyBuffer_Release(&lent->view);
+}
+
+int warn_of_copies(int place, PyObject *first, int count) {
+  PyObject *done = PyObject_CallFunction(warn, "iOi", place, first, count);
+  Py_XDECREF(done);
+  return done ? 0 : -1;
 }
 
 /* ---------------------------------------------------------------------------------------------- arrays of TVM's */
@@ -91,7 +123,12 @@ static void release_view(void *resource) {
 PyObject *adopt_ndarray(PyTypeObject *type, PyObject *value) {
   DLTensor tensor;
   Py_buffer *view = is_ndarray(value) ? PyMem_Malloc(sizeof(Py_buffer)) : NULL;
-  if (view == NULL || borrow(value, view, &tensor)) {
+  int borrowed = view && borrow(value, view, &tensor) == 0;
+  if (borrowed && !is_aligned(view)) {
+    PyBuffer_Release(view);
+    borrowed = 0;
+  }
+  if (!borrowed) {
     PyMem_Free(view);
     Py_INCREF(Py_NotImplemented);
     return Py_NotImplemented;

@@ -65,22 +65,36 @@ static void release(PyObject *const *args, Room *rooms, Py_ssize_t n) {
 
 enum { RAISED = -1000, NOT_CALLED };
 
+/* 0 if no argument was copied, or a warning told of it. */
+static int told_of_copies(PyObject *const *args, const Room *rooms, Py_ssize_t n, int allowed) {
+  int first = -1, count = 0;
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (is_ndarray(args[i]) && rooms[i].lent.copy && count++ == 0) first = (int)i;
+  if (count == 0) return 0;
+  if (!allowed) return NOT_CALLED;
+  return warn_of_copies(first, args[first], count) ? RAISED : 0;
+}
+
 /* Calls with these arguments if they all can go as they are: the result's type code. RAISED: an error is set. */
-static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *bits) {
+static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *bits, int copies) {
   TVMValue values[FEW];
   int codes[FEW];
   Room rooms[FEW];
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
   if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NOT_CALLED;
-  for (Py_ssize_t i = 0; i < n; ++i)
+  int any_array = 0;
+  for (Py_ssize_t i = 0; i < n; ++i) {
     if (pack(args[i], &values[i], &codes[i], &rooms[i])) {
       release(args, rooms, i);
       return NOT_CALLED;
     }
-  int code;
-  if (Py_EnterRecursiveCall(" in a call of TVM's")) { /* a vectorcall does not count by itself */
+    any_array |= codes[i] == kTVMDLTensorHandle;
+  }
+  int code = any_array ? told_of_copies(args, rooms, n, copies) : 0;
+  if (code == 0 && Py_EnterRecursiveCall(" in a call of TVM's")) code = RAISED; /* a vectorcall does not count itself */
+  if (code) {
     release(args, rooms, n);
-    return RAISED;
+    return code;
   }
   if (((Function *)self)->direct) {
     lock_is_held = 1;
@@ -101,15 +115,15 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
 }
 
 /* The same, with the result as Python has it; NULL with no error set if nothing was called. */
-static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n, int copies) {
   int64_t bits;
-  int code = invoke(self, args, n, &bits);
+  int code = invoke(self, args, n, &bits, copies);
   return code < 0 ? NULL : to_python(code, bits);
 }
 
 static PyObject *function_vectorcall(PyObject *self, PyObject *const *args, size_t nargs, PyObject *names) {
   Py_ssize_t n = COUNT_OF(nargs);
-  PyObject *result = names ? NULL : call_in_c(self, args, n);
+  PyObject *result = names ? NULL : call_in_c(self, args, n, 1);
   /* What C cannot pack, and errors of arguments. */
   return result || PyErr_Occurred() ? result : call_python(python.call, self, args, n, names);
 }
@@ -120,7 +134,7 @@ static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs)
   Py_ssize_t n = PyTuple_Size(args);
   if (n <= FEW && kwargs == NULL) {
     for (Py_ssize_t i = 0; i < n; ++i) few[i] = PyTuple_GetItem(args, i);
-    result = call_in_c(self, few, n);
+    result = call_in_c(self, few, n, 1);
     if (result || PyErr_Occurred()) return result;
   }
   PyObject *all = PyTuple_New(n + 1);
@@ -137,7 +151,7 @@ static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs)
 
 /* The call, if every argument can go as it is; else NotImplemented, and nothing has been called. */
 static PyObject *function_in_place(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-  PyObject *result = call_in_c(self, args, n);
+  PyObject *result = call_in_c(self, args, n, 0);
   if (result || PyErr_Occurred()) return result;
   Py_INCREF(Py_NotImplemented);
   return Py_NotImplemented;
@@ -146,7 +160,7 @@ static PyObject *function_in_place(PyObject *self, PyObject *const *args, Py_ssi
 /* As a call, but the result is the handle itself, for an object that would arrive as something else. */
 static PyObject *function_for_handle(PyObject *self, PyObject *const *args, Py_ssize_t n) {
   int64_t bits;
-  int code = invoke(self, args, n, &bits);
+  int code = invoke(self, args, n, &bits, 1);
   if (code == RAISED) return NULL;
   return code < 0 ? call_python(python.for_handle, self, args, n, NULL) : PyLong_FromLongLong(bits);
 }

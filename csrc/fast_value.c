@@ -234,7 +234,7 @@ static int pack_callable(PyObject *value, TVMValue *slot, int *code, Room *room)
 void release_room(PyObject *value, Room *room) {
   PyTypeObject *type = Py_TYPE(value);
   if (is_ndarray(value))
-    PyBuffer_Release(&room->lent.view);
+    release_ndarray(&room->lent);
   else if (type == &PyList_Type || type == &PyTuple_Type)
     tvm->release(room->made, kTVMObjectHandle);
   else if (is_callable(type))

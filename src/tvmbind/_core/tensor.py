@@ -7,6 +7,7 @@ foreign byte order) is copied here, and back.
 
 from __future__ import annotations
 
+import functools
 import struct
 import sys
 import warnings
@@ -70,8 +71,13 @@ def problem_of(value: np.ndarray[Any, Any]) -> str:
 
 def explain(what: str, value: np.ndarray[Any, Any], problem: str) -> str:
     """A sentence on an array that cannot go where it is, and what to do."""
+    return _explain(what, value.dtype, value.shape, problem)
+
+
+@functools.lru_cache(maxsize=256)
+def _explain(what: str, dtype: Any, shape: tuple[int, ...], problem: str) -> str:
     needs = f" to {alignment()} bytes" if problem == "not aligned" else ""
-    return f"{what} ({value.dtype}{list(value.shape)}) is {problem}{needs}: {ADVICE[problem]}"
+    return f"{what} ({dtype}{list(shape)}) is {problem}{needs}: {ADVICE[problem]}"
 
 
 def warn(place: int, first: Copied, count: int) -> None:
@@ -91,6 +97,10 @@ def warn(place: int, first: Copied, count: int) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tvmbind":
         level, frame = level + 1, frame.f_back
     warnings.warn(text, PerformanceWarning, stacklevel=level)
+
+
+def _warn_of_unaligned(place: int, value: np.ndarray[Any, Any], count: int) -> None:
+    warn(place, Copied(value, "not aligned"), count)
 
 
 def write_array(value: np.ndarray[Any, Any], texts: list[bytes], tensors: list[Any], keep: list[Any]) -> int:
@@ -170,7 +180,7 @@ def _tell_fast_core() -> None:
         from . import _fast
 
         dtype = DataType("bool")
-        _fast.register_ndarray(np.ndarray, alignment(), dtype.type_code, dtype.bits)
+        _fast.register_ndarray(np.ndarray, alignment(), dtype.type_code, dtype.bits, _warn_of_unaligned)
 
 
 _tell_fast_core()
