@@ -85,6 +85,7 @@ def _show(report: dict[str, Any], everything: bool) -> None:
             ("needs", report["needs"]),
             ("target", _target(library)),
             ("", _lacking(library)),
+            ("holds", _others(report["modules"])),
             ("inputs", _tensors(report["inputs"])),
             ("outputs", _tensors(report["outputs"])),
             ("unknown", _unknown(report)),
@@ -124,6 +125,12 @@ def _lacking(library: dict[str, Any]) -> Optional[tuple[str, str]]:
 
     lost = missing_here(library.get("machine", ""), library.get("instructions", []))
     return (f"this machine has no {', '.join(lost)}: running it ends the process", "bad") if lost else None
+
+
+def _others(modules: list[str]) -> Optional[str]:
+    """Modules besides the model's own: code for devices, mostly."""
+    own = ("Factory", "Executable", "metadata_module")
+    return ", ".join(kind for kind in modules if not kind.endswith(own)) or None
 
 
 def _tensors(tensors: Optional[list[dict[str, Any]]]) -> Optional[str]:
