@@ -243,6 +243,14 @@ def test_info_for_people_and_for_programs(line: Line, digits: Path) -> None:
     assert loaded["loaded"]["runtime"] == INFO.title
 
 
+def test_info_of_several_models(line: Line, models: Path) -> None:
+    names = [path.name for path in (models / "machines").glob("*.so")]
+    rows = line("info", models / "machines").splitlines()[2:]
+    assert sorted(row.split()[0] for row in rows) == sorted(names)
+    assert len(json.loads(line("info", models / "machines", "--json"))["reports"]) == len(names)
+    assert "several models" in line("info", models / "machines", "--load", status=1)
+
+
 def test_info_of_no_file_and_of_no_model(line: Line, tmp_path: Path) -> None:
     assert "there is no such file" in line("info", tmp_path / "none.so", status=1)
     (tmp_path / "words.txt").write_text("words")

@@ -13,7 +13,7 @@ import pytest
 
 import tvmbind
 from runtime_here import INFO, MODELS, ROOT
-from tvmbind.inspection import inspect
+from tvmbind.inspection import inspect, inspect_each
 from tvmbind.inspection.instructions import used
 
 LIBRARIES = sorted(path for path in MODELS.rglob("*.so") if INFO.abi == "tvm-ffi" or "modern" not in path.parts)
@@ -162,3 +162,16 @@ def test_changed_bytes_are_an_error_or_an_answer(tmp_path: Path) -> None:
             assert inspect(file)["kind"]
         except tvmbind.TVMError as error:
             assert str(error)  # noqa: PT017
+
+
+def test_a_folder_of_several_models_has_a_report_for_each_file(tmp_path: Path) -> None:
+    folder = ROOT / "models" / "digits"
+    for name in ("factory.so", "relax_vm.so", "deploy.params"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "cut.params").write_bytes((folder / "deploy.params").read_bytes()[:1000])
+    reports = {Path(each["files"][0]["path"]).name: each for each in inspect_each(tmp_path)}
+    assert reports["factory.so"] == inspect(tmp_path / "factory.so")
+    assert reports["relax_vm.so"]["executor"] == "Relax virtual machine"
+    assert reports["deploy.params"]["kind"] == "weights (params)"
+    assert "the params end within" in reports["cut.params"]["kind"]
+    assert inspect_each(tmp_path / "factory.so") == [inspect(tmp_path / "factory.so")]

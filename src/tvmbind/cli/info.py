@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
             ("info model.so", "what is it, and what does it need?"),
             ("info build/", "a folder, or an archive such as module.tar"),
             ("info deploy.params --all", "each weight"),
+            ("info models/", "a line for each file, if they are several models"),
             ("info model.so --load", "what files do not tell, a runtime may"),
             ("info model.so --json", "all of it, for programs"),
         ),
@@ -36,13 +37,18 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Inspect, and show."""
-    from tvmbind.inspection import inspect
+    from tvmbind.inspection import inspect_each
 
     missing = next((path for path in arguments.paths if not os.path.exists(path)), None)
     if missing is not None:
         raise UserError(f"{missing or repr(missing)}: there is no such file or folder")
     with user_mistakes():
-        report = inspect(*arguments.paths)
+        report, *others = inspect_each(*arguments.paths)
+    if others:
+        if arguments.load:
+            raise UserError("there are files of several models: name those of one to --load it")
+        _show_several([report, *others], arguments.json)
+        return 0
     if arguments.load:
         report.update(_loaded(arguments))
     if arguments.json:
@@ -50,6 +56,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(report, arguments.all)
     return 0
+
+
+def _show_several(reports: list[dict[str, Any]], as_json: bool) -> None:
+    """A line for each file, where they are no one model."""
+    if as_json:
+        screen.print_json({"kind": "files of several models", "reports": reports})
+        return
+    screen.line(("files of several models; name those of one for more", "strong"))
+    columns = ("File", "Generation", "Takes", "What it is")
+    screen.table(columns, [_one_line(each) for each in reports])
+
+
+def _one_line(report: dict[str, Any]) -> tuple[object, ...]:
+    inputs = ", ".join(map(_tensor, (report["inputs"] or [])[:2])) if report["executor"] else None
+    more = " ..." if len(report["inputs"] or []) > 2 else ""
+    return os.path.basename(report["files"][0]["path"]), report["generation"], f"{inputs or ''}{more}", report["kind"]
 
 
 def _loaded(arguments: argparse.Namespace) -> dict[str, Any]:

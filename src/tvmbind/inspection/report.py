@@ -53,10 +53,7 @@ def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
         If it is none of TVM's, or damaged.
     """
     found, sources, _keep = layout.collect(paths)
-    report: dict[str, Any] = dict.fromkeys(
-        ("kind", "generation", "executor", "needs", "name", "compiler", "inputs", "outputs", "params", "library")
-    )
-    report["functions"], report["modules"], report["files"] = [], [], []
+    report = _blank()
     for kind, names in zip(("library", "graph", "params", "object file"), found):
         report["files"] += [{"path": name, "kind": kind, "size": os.path.getsize(name)} for name in names]
     report["files"] += [{"path": name, "kind": "source", "size": None} for name in sources]
@@ -80,6 +77,30 @@ def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
         report["inputs"] = [each for each in report["inputs"] if each["name"] not in weights]
     report["kind"] = _kind(report, found)
     return report
+
+
+def inspect_each(*paths: Union[str, os.PathLike[str]]) -> list[dict[str, Any]]:
+    """As `inspect`; where there are files of several models, such as in a folder, a report for each file.
+
+    A file that is damaged has a ``kind`` that says so, and nothing else.
+    """
+    found, _, _keep = layout.collect(paths)
+    if all(len(files) <= 1 for files in found[:3]):
+        return [inspect(*paths)]
+    reports = []
+    for kind, files in zip(("library", "graph", "params"), found):
+        for file in files:
+            try:
+                reports.append(inspect(file))
+            except (TVMValueError, TVMOSError) as error:
+                broken = {"path": file, "kind": kind, "size": os.path.getsize(file)}
+                reports.append({**_blank(), "kind": str(error), "files": [broken]})
+    return reports
+
+
+def _blank() -> dict[str, Any]:
+    keys = ("kind", "generation", "executor", "needs", "name", "compiler", "inputs", "outputs", "params", "library")
+    return {**dict.fromkeys(keys), "functions": [], "modules": [], "files": []}
 
 
 @contextmanager
@@ -281,4 +302,4 @@ def generation_title(generation: Optional[str]) -> Optional[str]:
     return _GENERATIONS.get(generation or "")
 
 
-__all__ = ["generation_title", "inspect", "tensor"]
+__all__ = ["generation_title", "inspect", "inspect_each", "tensor"]
