@@ -175,3 +175,11 @@ def test_a_folder_of_several_models_has_a_report_for_each_file(tmp_path: Path) -
     assert reports["deploy.params"]["kind"] == "weights (params)"
     assert "the params end within" in reports["cut.params"]["kind"]
     assert inspect_each(tmp_path / "factory.so") == [inspect(tmp_path / "factory.so")]
+
+
+def test_model_library_format_says_its_target() -> None:
+    report = inspect(ROOT / "models" / "digits" / "mlf.tar")
+    assert report["target"] == ["c -keys=cpu"]
+    assert report["name"] == "default"
+    assert "without its library" in report["kind"]
+    assert [Path(each["path"]).suffix for each in report["files"] if each["kind"] == "source"] == [".c", ".c"]

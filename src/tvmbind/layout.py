@@ -104,13 +104,9 @@ def collect(paths: Sequence[Union[str, os.PathLike[str]]]) -> tuple[Found, list[
 
 def _sort_folder(folder: str, found: Found, what: str) -> list[str]:
     """Adds what is in a folder; returns the names of source files, if it is a tree in Model Library Format."""
-    top = folder
-    for _ in range(_DEPTH):  # an archive often holds one folder, which holds all
-        inside = sorted(os.listdir(top))
-        if len(inside) != 1 or not os.path.isdir(os.path.join(top, inside[0])):
-            break
-        top = os.path.join(top, inside[0])
-    of_mlf = _is_mlf(os.path.join(top, "metadata.json"))
+    top = _top(folder)
+    inside = sorted(os.listdir(top))
+    of_mlf = metadata(top) is not None
     before = sum(map(len, found))
     others = []
     for file in _files_below(top) if of_mlf else filter(os.path.isfile, (os.path.join(top, each) for each in inside)):
@@ -124,24 +120,36 @@ def _sort_folder(folder: str, found: Found, what: str) -> list[str]:
     return []
 
 
+def _top(folder: str) -> str:
+    """The first folder below that holds more than one folder: an archive often holds one, which holds all."""
+    for _ in range(_DEPTH):
+        inside = os.listdir(folder)
+        if len(inside) != 1 or not os.path.isdir(os.path.join(folder, inside[0])):
+            break
+        folder = os.path.join(folder, inside[0])
+    return folder
+
+
 def _files_below(folder: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders.sort()
         yield from (os.path.join(place, each) for each in sorted(files))
 
 
-def _is_mlf(file: str) -> bool:
-    """Whether a file is the ``metadata.json`` of Model Library Format, of any of its versions."""
+def metadata(folder: str) -> Optional[dict[str, Any]]:
+    """The ``metadata.json`` of a tree in Model Library Format, of any of its versions; None if it is no such tree."""
+    file = os.path.join(_top(folder), "metadata.json")
     if not os.path.isfile(file):
-        return False
+        return None
     import json  # here, not above: json makes importing tvmbind slow
 
     try:
         with open(file, encoding="utf-8") as opened:
-            metadata = json.load(opened)
+            found = json.load(opened)
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(metadata, dict) and "version" in metadata and bool({"modules", "model_name"} & metadata.keys())
+        return None
+    told = isinstance(found, dict) and "version" in found and bool({"modules", "model_name"} & found.keys())
+    return found if told else None
 
 
 def _sort(file: str, found: Found) -> bool:
@@ -195,4 +203,4 @@ def _parts(found: Found, sources: list[str]) -> tuple[str, Optional[str], Option
     return found.libraries[0], graph, params
 
 
-__all__ = ["Found", "Layout", "collect", "find"]
+__all__ = ["Found", "Layout", "collect", "find", "metadata"]

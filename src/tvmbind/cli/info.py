@@ -105,7 +105,8 @@ def _show(report: dict[str, Any], everything: bool) -> None:
             ("generation", generation_title(report["generation"])),
             ("compiled by", report["compiler"]),
             ("needs", report["needs"]),
-            ("target", _target(library)),
+            ("target", ", ".join(report["target"]) if report["target"] else None),
+            ("code", _code(library)),
             ("", _lacking(library)),
             ("holds", _others(report["modules"])),
             ("inputs", _tensors(report["inputs"])),
@@ -129,7 +130,7 @@ def _size(size: Optional[int]) -> Optional[str]:
     return None if size is None else screen.size(size)
 
 
-def _target(library: dict[str, Any]) -> Optional[str]:
+def _code(library: dict[str, Any]) -> Optional[str]:
     if not library:
         return None
     used = library["instructions"]

@@ -42,7 +42,8 @@ def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
     -------
     dict
         Of str, int, list and dict, for JSON. ``kind``, ``generation``, ``executor``, ``needs``, ``name``,
-        ``compiler``; ``inputs`` and ``outputs`` (None: a runtime must tell); ``params``; ``functions``;
+        ``compiler``, ``target`` (as the compiler was given it, where Model Library Format says it); ``inputs`` and
+        ``outputs`` (None: a runtime must tell); ``params``; ``functions``; ``modules``;
         ``library`` (machine, instructions, the libraries that it needs); ``files``. What nothing tells is None.
 
     Raises
@@ -52,7 +53,7 @@ def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
     TVMValueError
         If it is none of TVM's, or damaged.
     """
-    found, sources, _keep = layout.collect(paths)
+    found, sources, unpacked = layout.collect(paths)
     report = _blank()
     for kind, names in zip(("library", "graph", "params", "object file"), found):
         report["files"] += [{"path": name, "kind": kind, "size": os.path.getsize(name)} for name in names]
@@ -72,6 +73,9 @@ def inspect(*paths: Union[str, os.PathLike[str]]) -> dict[str, Any]:
     if found.params:
         with _of(found.params[0]):
             report["params"] = _summary(_headers(found.params[0]))
+    folders = [os.fspath(path) for path in paths if os.path.isdir(path)] + [each.folder for each in unpacked]
+    for folder in folders:
+        _library_format(layout.metadata(folder), report)
     weights = report.pop("_weights", None) or set((report["params"] or {}).get("arrays", {}))
     if report["inputs"]:
         report["inputs"] = [each for each in report["inputs"] if each["name"] not in weights]
@@ -99,7 +103,10 @@ def inspect_each(*paths: Union[str, os.PathLike[str]]) -> list[dict[str, Any]]:
 
 
 def _blank() -> dict[str, Any]:
-    keys = ("kind", "generation", "executor", "needs", "name", "compiler", "inputs", "outputs", "params", "library")
+    keys = (
+        "kind", "generation", "executor", "needs", "name", "compiler", "target", "inputs", "outputs", "params",
+        "library",
+    )  # fmt: skip
     return {**dict.fromkeys(keys), "functions": [], "modules": [], "files": []}
 
 
@@ -251,6 +258,18 @@ def _storage(graph: Any) -> int:
             size *= extent
         sizes[place] = max(sizes.get(place, 0), size)
     return sum(sizes.values())
+
+
+def _library_format(metadata: Optional[dict[str, Any]], report: dict[str, Any]) -> None:
+    """What a tree in Model Library Format says of itself: since version 7 for each of its modules."""
+    modules = (metadata or {}).get("modules")
+    for module in modules.values() if isinstance(modules, dict) else [metadata or {}]:
+        if not isinstance(module, dict):
+            continue
+        target = module.get("target")
+        targets = target.values() if isinstance(target, dict) else target if isinstance(target, list) else []
+        report["target"] = report["target"] or [str(each).strip() for each in targets] or None
+        report["name"] = report["name"] or module.get("model_name")
 
 
 def _headers(file: str) -> dict[str, Header]:
