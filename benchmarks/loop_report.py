@@ -148,13 +148,18 @@ def print_tables(columns: Sequence[Column]) -> None:
         console.print(table)
 
 
+def table(column: Column) -> str:
+    """The table of a column in Markdown."""
+    rows = [HEADINGS, ("---", "---", "---:", "---:", "---:"), *lines(column)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def markdown(columns: Sequence[Column], facts: dict[str, str]) -> str:
     """All tables as a Markdown document, with what they were measured on."""
     picture = "![One turn of each loop, and what of it is beyond the run](inference_loop.png)"
     parts = ["# The cost of a loop", _EXPLANATION, picture]
     for column in columns:
-        rows = [HEADINGS, ("---", "---", "---:", "---:", "---:"), *lines(column)]
-        parts += [f"## {column.title}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
+        parts += [f"## {column.title}", table(column)]
     goals = "\n".join(f"- {line}" for line in verdict(columns))
     return "\n\n".join([*parts, "## The goal", goals, machine.markdown(facts)]) + "\n"
 
