@@ -1,6 +1,6 @@
 """What ``import tvmbind`` gives: loaded at the first use of any of it."""
 
-from . import graph_executor
+from . import debug_executor, graph_executor
 from ._core import OpaqueHandle
 from .benchmark import BenchmarkResult
 from .container import ADT, Array, Map, Object, ShapeTuple, String
@@ -23,7 +23,7 @@ from .errors import (
     TVMValueError,
     ZeroCopyError,
 )
-from .executor import AotModule, GraphModule, RelaxVirtualMachine, VirtualMachine
+from .executor import AotModule, GraphModule, GraphModuleDebug, RelaxVirtualMachine, VirtualMachine
 from .executor.inputs import TensorInfo
 from .function import (
     PackedFunc,
@@ -41,13 +41,14 @@ from .ndarray import NDArray, array, empty
 from .params import load_param_dict, save_param_dict
 
 __all__ = [
-    "ADT", "AotModule", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "InternalError", "Map",
-    "Model", "Module", "NDArray", "Object", "OpaqueHandle", "PackedFunc", "PerformanceWarning",
+    "ADT", "AotModule", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "GraphModuleDebug",
+    "InternalError", "Map", "Model", "Module", "NDArray", "Object", "OpaqueHandle", "PackedFunc", "PerformanceWarning",
     "RelaxVirtualMachine", "RuntimeInfo", "RuntimeNotFoundError", "ShapeTuple", "String", "TVMArithmeticError",
     "TVMAssertionError", "TVMAttributeError", "TVMError", "TVMIndexError", "TVMKeyError", "TVMMemoryError",
     "TVMNotImplementedError", "TVMOSError", "TVMTypeError", "TVMValueError", "TensorInfo", "VirtualMachine",
-    "ZeroCopyError", "aligned_empty", "array", "asarray", "convert", "cpu", "cuda", "device", "dlpack_version",
-    "empty", "ext_dev", "from_dlpack", "get_global_func", "graph_executor", "hexagon", "list_global_func_names",
-    "load_model", "load_module", "load_param_dict", "load_runtime", "metal", "opencl", "register_func",
-    "remove_global_func", "rocm", "runtime_info", "save_param_dict", "system_lib", "vpi", "vulkan", "webgpu",
+    "ZeroCopyError", "aligned_empty", "array", "asarray", "convert", "cpu", "cuda", "debug_executor", "device",
+    "dlpack_version", "empty", "ext_dev", "from_dlpack", "get_global_func", "graph_executor", "hexagon",
+    "list_global_func_names", "load_model", "load_module", "load_param_dict", "load_runtime", "metal", "opencl",
+    "register_func", "remove_global_func", "rocm", "runtime_info", "save_param_dict", "system_lib", "vpi", "vulkan",
+    "webgpu",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple, Union
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BARS = " ▏▎▍▌▋▊▉█"
@@ -117,6 +118,52 @@ class BenchmarkResult(NamedTuple):
         if count == 1:
             return f"{self.median / scale:.4g} {unit} (1 result)"
         return f"{line}, spread {self.spread:.0%} ({count} results)\n{self.histogram()}"
+
+
+def check_numbers(given: Mapping[str, Any]) -> None:
+    """Checks a time evaluator's numbers: the runtime divides by one, and loops for ever on a number of 0.
+
+    Raises
+    ------
+    TypeError
+        If one is no int.
+    ValueError
+        If one is out of range.
+    """
+    for name, value in given.items():
+        if not hasattr(value, "__index__"):
+            raise TypeError(f"{name} must be an int, got {value!r}")
+        least = int(name in ("number", "repeat", "repeats_to_cooldown"))
+        if not least <= value.__index__() < 2**31:
+            raise ValueError(f"{name} must be from {least} to 2**31 - 1, got {value}")
+
+
+def time_calls(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    number: int,
+    repeat: int,
+    min_repeat_ms: int,
+    before: Optional[Callable[[], Any]] = None,
+) -> tuple[float, ...]:
+    """What a time evaluator does, from Python: seconds per call in each repeat, after a call to warm up."""
+    from time import perf_counter
+
+    function(*args)
+    results = []
+    for _ in range(repeat):
+        if before is not None:
+            before()
+        while True:
+            start = perf_counter()
+            for _ in range(number):
+                function(*args)
+            taken = perf_counter() - start
+            if taken * 1e3 >= min_repeat_ms:
+                break
+            number = max(int(number * min_repeat_ms / max(taken * 1e3, 1e-6)) + 1, number + 1)
+        results.append(taken / number)
+    return tuple(results)
 
 
 def unit_of(seconds: float) -> tuple[float, str]:

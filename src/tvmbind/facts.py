@@ -37,6 +37,7 @@ FACTS: dict[str, tuple[int, int]] = {
     "ADT": (7, 20),
     "graph executor": (5, 19),
     "weights of a graph factory": (9, 19),  # before, it does not tell which inputs they are
+    "graph profiler": (8, 19),  # the debug executor's profile
     "AOT executor": (9, 19),
     "Relay VM": (7, 19),
     "Relax VM": (16, 99),

@@ -8,17 +8,20 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
-from .benchmark import BenchmarkResult
+from .benchmark import BenchmarkResult, check_numbers
 from .device import Device, cpu
 from .errors import TVMError, TVMNotImplementedError, TVMValueError
 from .executor.aot import AotModule
 from .executor.graph import GraphModule
 from .executor.inputs import TensorInfo, fitting
+from .executor.profiler import HOWS, profile_graph
 from .executor.relax_vm import RelaxVirtualMachine
 from .executor.relay_vm import VirtualMachine
 from .executor.virtual_machine import Machine, tensors_of
+from .library import load_runtime
 from .model_files import Make, prepare
 from .ndarray import NDArray
+from .profiling import Report
 
 Self = TypeVar("Self", bound="Model")
 Executor = Union[GraphModule, AotModule, RelaxVirtualMachine, VirtualMachine]
@@ -64,7 +67,8 @@ class Model:
         found = executor.inputs(self._entry) if isinstance(executor, Machine) else executor.inputs
         self.inputs = [info for info in found if info.name not in self._weights]
         self._places = set(range(len(self.inputs)))
-        self._place_by_name = {info.name: place for place, info in reversed(list(enumerate(self.inputs)))}
+        named = reversed(list(enumerate(self.inputs)))
+        self._place_by_name = {info.name or str(place): place for place, info in named}
         _models.add(self)
 
     @property
@@ -137,11 +141,6 @@ class Model:
         Returns
         -------
         BenchmarkResult
-
-        Raises
-        ------
-        TVMNotImplementedError
-            If the runtime is built without a time evaluator.
         """
         self._check_open()
         values = self._feed(feed)
@@ -155,6 +154,56 @@ class Model:
             self._set(values)
             try:
                 return self.executor.benchmark(self.device, "run", repeat, number, min_repeat_ms=min_repeat_ms)
+            finally:
+                self.executor._release_inputs()
+
+    def profile(self, feed: Any, repeat: int = 10, how: str = "") -> Report:
+        """Times each step of the model.
+
+        Parameters
+        ----------
+        feed : mapping, or sequence of array_like, or array
+            As `run` takes it.
+        repeat : int
+            Each time is the median of so many.
+        how : str
+            Of a graph: ``"profiler"``, by the runtime's debug executor as the model runs; ``"functions"``, each
+            function on its own, again and again. Empty for the first that this runtime has.
+
+        Returns
+        -------
+        Report
+
+        Raises
+        ------
+        TVMNotImplementedError
+            If the steps cannot be told apart: an AOT model calls its functions by itself; or the runtime has nothing
+            that profiles its machine.
+        """
+        check_numbers({"repeat": repeat})
+        if how and how not in HOWS:
+            raise ValueError(f"how is one of {', '.join(HOWS)}, got {how!r}")
+        self._check_open()
+        values = self._feed(feed)
+        with _Running(self):
+            self._check_open()
+            if isinstance(self.executor, Machine):
+                if how == "functions":
+                    raise TVMNotImplementedError("functions are timed one by one in graphs only; leave how out")
+                with self.executor._profiling() as machine:
+                    given = self._arguments(values)
+                    report = Report.median_of([machine.profile(self._entry, *given) for _ in range(repeat)])
+                report.configuration.setdefault("Runtime", load_runtime().title)
+                report.configuration.setdefault("Timed", f"in runs of the model; the median of {repeat}")
+                return report
+            if isinstance(self.executor, AotModule):
+                raise TVMNotImplementedError(
+                    "an AOT model has no graph: its library calls its functions by itself, and no runtime times them. "
+                    "benchmark times the whole"
+                )
+            self._set(values)
+            try:
+                return profile_graph(self.executor, how, repeat)
             finally:
                 self.executor._release_inputs()
 
@@ -208,7 +257,7 @@ class Model:
         return f"the model takes {len(self.inputs)} inputs ({', '.join(map(str, self.inputs))})"
 
     def _place(self, key: Any) -> Optional[int]:
-        """The place of an input in `inputs`, by its name."""
+        """The place of an input in `inputs`, by its name; by its number where it has none (AOT, before 0.12)."""
         place = self._place_by_name.get(key)
         if place is not None:
             return place

@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 from . import _core, artifact
 from ._core import Handle, check
 from ._tvm import ffi, lib
-from .benchmark import BenchmarkResult
+from .benchmark import BenchmarkResult, check_numbers, time_calls
 from .container import Array
 from .device import Device, cpu
-from .errors import TVMAttributeError, TVMError, TVMNotImplementedError, TVMOSError
+from .errors import TVMAttributeError, TVMError, TVMOSError
 from .facts import TIME_EVALUATOR
 from .function import PackedFunc, get_global_func
 from .library import load_runtime, load_runtime_for, promote
@@ -47,17 +47,23 @@ class _ExecutorMaker(PackedFunc):
     __slots__ = ()
 
     def __call__(self, *devices: Any, copy: Optional[bool] = None) -> Any:
-        """Makes an executor for these devices."""
+        """Makes an executor for these devices; ``debug_create`` takes the model's name before them."""
+        name: tuple[Any, ...] = ()
+        if self._name == "debug_create":
+            name, devices = devices[:1], devices[1:]
+            if not name or not isinstance(name[0], str):
+                raise TypeError(f"'debug_create' takes the model's name, such as 'default', and devices; got {name}")
         if not devices:
             raise TypeError(f"{self._name!r} makes an executor and takes a device, such as cpu(0); got none")
         for each in devices:
             if not isinstance(each, Device):
                 raise TypeError(f"{self._name!r} makes an executor and takes devices, got {each!r}")
             each._check()
-        made = super().__call__(*devices)
+        made = super().__call__(*name, *devices)
         # An executor does not tell which of its inputs are weights that the factory has set, nor what it runs.
-        get_json, get_params, made._main = self._keep
-        made._graph = (get_json() if get_json else None, frozenset(get_params() if get_params else ()))
+        get_json, get_params, made._main, library = self._keep
+        weights = frozenset(get_params() if get_params else ())
+        made._graph = (get_json() if get_json else None, weights, (library, devices))
         return made
 
 
@@ -145,17 +151,17 @@ class Module(Handle):
             return _ExecutorMaker._from_handle(handle, name=name, keep=keep)  # type: ignore[no-any-return]
         return PackedFunc._from_handle(handle, name=name, keep=self._pins)  # type: ignore[no-any-return]
 
-    def _of_factory(self, name: str, query_imports: bool) -> Optional[tuple[Optional[PackedFunc], ...]]:
-        """If a function makes executors: what tells of them, the graph, the weights, and the function that they run."""
+    def _of_factory(self, name: str, query_imports: bool) -> Optional[tuple[Any, ...]]:
+        """If a function makes executors: what tells of them, the graph, the weights, what they run; and this module."""
         kind = self._type_key()
         if kind == "AotExecutorFactory" and not name.startswith("tvmgen_"):
             main = self._find(f"tvmgen_{name}___tvm_main__", True)
-            return None if main is None else (None, None, main)
-        if kind != "GraphExecutorFactory" or name in _OF_FACTORIES:
+            return None if main is None else (None, None, main, self)
+        if kind != "GraphExecutorFactory" or (name in _OF_FACTORIES and name != "debug_create"):
             return None
         if query_imports and self._find(name, False) is None:
             return None
-        return self._find("get_graph_json", False), self._find("get_graph_params", False), None
+        return self._find("get_graph_json", False), self._find("get_graph_params", False), None, self
 
     def _find_old(self, name: str, query_imports: bool) -> Optional[PackedFunc]:
         """As `_find`, in a compiled library, on a runtime before TVM 0.7.
@@ -288,6 +294,9 @@ class Module(Handle):
     ) -> Any:
         """A function that times a function of this module, inside the runtime.
 
+        Where the runtime has no time evaluator (tvm-ffi alone, or built without RPC), from here, the time that a call
+        takes from Python included.
+
         Parameters
         ----------
         func_name : str
@@ -321,25 +330,19 @@ class Module(Handle):
             raise TypeError(f"expected a Device, such as cpu(0), got {type(where).__name__}")
         where._check()
         given: dict[str, Any] = {
-            "number": number, "repeat": repeat, "min_repeat_ms": min_repeat_ms, "f_preproc": f_preproc,
+            "number": number, "repeat": repeat, "min_repeat_ms": min_repeat_ms,
             "limit_zero_time_iterations": limit_zero_time_iterations, "cooldown_interval_ms": cooldown_interval_ms,
             "repeats_to_cooldown": repeats_to_cooldown, "cache_flush_bytes": cache_flush_bytes,
         }  # fmt: skip
-        # The runtime divides by repeats_to_cooldown, and loops for ever on a number of 0.
-        for name, value in given.items():
-            if name == "f_preproc":
-                continue
-            if not hasattr(value, "__index__"):
-                raise TypeError(f"{name} must be an int, got {value!r}")
-            least = int(name in ("number", "repeat", "repeats_to_cooldown"))
-            if not least <= value.__index__() < 2**31:
-                raise ValueError(f"{name} must be from {least} to 2**31 - 1, got {value}")
-        self.get_function(func_name)
+        check_numbers(given)
+        given["f_preproc"] = f_preproc
+        function = self.get_function(func_name)
         minor = load_runtime().minor
         names = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
         make = get_global_func("runtime.RPCTimeEvaluator", allow_missing=True)
         if make is None:
-            raise TVMNotImplementedError(f"{load_runtime().title} has no time evaluator here: it is built without RPC")
+            before = get_global_func(f_preproc) if f_preproc else None
+            return lambda *args: BenchmarkResult(time_calls(function, args, number, repeat, min_repeat_ms, before))
         run = make(self, func_name, *where, *(given[name] for name in names))
 
         def evaluator(*args: Any) -> BenchmarkResult:

@@ -32,7 +32,7 @@ class BufferedExecutor:
 
     _kind = "executor"
     _made_by = ""
-    _functions = ("set_input", "run", "get_output", "get_input", "get_num_outputs")
+    _functions: tuple[str, ...] = ("set_input", "run", "get_output", "get_input", "get_num_outputs")
     _other_kinds: tuple[str, ...] = ()
 
     def __init__(self, module: Module) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional, TypeVar, Union
 
 from ..device import Device
 from ..dtype import DataType
@@ -27,6 +27,8 @@ from .slots import Slot
 #: Noted among the pins, which every object for an executor has: that its weights are another's.
 _SHARES = "shares weights"
 _CREATORS = ("tvm.graph_executor.create", "tvm.graph_runtime.create")
+
+Self = TypeVar("Self", bound="GraphModule")
 
 
 class GraphModule(BufferedExecutor):
@@ -54,10 +56,44 @@ class GraphModule(BufferedExecutor):
 
     def __init__(self, module: Module, graph_json: Optional[str] = None) -> None:
         super().__init__(module)
-        of_factory, weights = module._graph or (None, ())
+        of_factory, weights, origin = module._graph or (None, (), None)
         self._json = graph_json or of_factory
+        #: The library that has the graph's functions, and the devices: another executor can be made of them.
+        self._origin: Optional[tuple[Module, Sequence[Device]]] = origin
         self._inputs: Optional[list[TensorInfo]] = None
         self._weights: set[str] = set(weights)
+
+    @classmethod
+    def _created(
+        cls: type[Self],
+        creators: Sequence[str],
+        what: str,
+        graph_json_str: Union[str, bytes],
+        libmod: Module,
+        device: Union[Device, Sequence[Device]],
+    ) -> Self:
+        text = graph_json_str.decode() if isinstance(graph_json_str, bytes) else graph_json_str
+        if not isinstance(text, str):
+            raise TypeError(f"expected the graph's JSON as str, got {type(text).__name__}")
+        if not isinstance(libmod, Module):
+            raise TypeError(f"expected the library as a Module, got {type(libmod).__name__}")
+        devices = [device] if isinstance(device, Device) else list(device)
+        if not devices or not all(isinstance(each, Device) for each in devices):
+            raise TypeError(f"expected a Device or several, got {device!r}")
+        for each in devices:
+            each._check()
+        check_graph(text)
+        creator = next((f for f in (get_global_func(n, allow_missing=True) for n in creators) if f), None)
+        if creator is None:
+            why = "it ended with TVM 0.19" if not load_runtime().has("graph executor") else "it is built without"
+            raise TVMNotImplementedError(f"{load_runtime().title} has no {what}: {why}")
+        made = cls._of_graph(creator(text, libmod, *(number for each in devices for number in each)), text)
+        made._origin = (libmod, devices)
+        return made
+
+    @classmethod
+    def _of_graph(cls, module: Module, text: str) -> Any:
+        return cls(module, text)
 
     def get_num_inputs(self) -> int:
         """How many inputs, weights counted as TVM counts them."""
@@ -235,22 +271,15 @@ class GraphModule(BufferedExecutor):
         except KeyError as error:
             raise TVMValueError(f"these params belong to another model: {error.args[0]}") from None
 
-    def debug_get_output(self, node: Union[int, str], out: Any) -> NDArray:
-        """The output of a node inside the graph, copied to `out`. Only debug executors have it.
+    def debug_get_output(self, node: Union[int, str], out: Any = None) -> Any:
+        """The output of a node inside the graph: only `GraphModuleDebug` has it.
 
         Raises
         ------
         TVMNotImplementedError
-            If this is no debug executor.
+            Always, here.
         """
-        func = self.module._find("debug_get_output", False)
-        if func is None:
-            raise TVMNotImplementedError("this executor keeps no inner outputs: create it with the debug executor")
-        target = out if isinstance(out, NDArray) else None
-        if target is None:
-            raise TypeError(f"expected an NDArray to copy to, got {type(out).__name__}")
-        func(node, target)
-        return target
+        raise TVMNotImplementedError("this executor keeps no inner outputs: create it with the debug executor")
 
 
 def _passes(node: Any) -> bool:
@@ -285,22 +314,7 @@ def create(
     TVMError
         If the library lacks a function that the graph calls.
     """
-    text = graph_json_str.decode() if isinstance(graph_json_str, bytes) else graph_json_str
-    if not isinstance(text, str):
-        raise TypeError(f"expected the graph's JSON as str, got {type(text).__name__}")
-    if not isinstance(libmod, Module):
-        raise TypeError(f"expected the library as a Module, got {type(libmod).__name__}")
-    devices = [device] if isinstance(device, Device) else list(device)
-    if not devices or not all(isinstance(each, Device) for each in devices):
-        raise TypeError(f"expected a Device or several, got {device!r}")
-    for each in devices:
-        each._check()
-    check_graph(text)
-    creator = next((f for f in (get_global_func(n, allow_missing=True) for n in _CREATORS) if f), None)
-    if creator is None:
-        raise TVMNotImplementedError(f"{load_runtime().title} has no graph executor: it ended with TVM 0.19")
-    flat = [number for each in devices for number in each]
-    return GraphModule(creator(text, libmod, *flat), text)
+    return GraphModule._created(_CREATORS, "graph executor", graph_json_str, libmod, device)
 
 
 __all__ = ["GraphModule", "create"]

@@ -16,7 +16,9 @@ from ..function import PackedFunc
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, array
+from ..profiling import Report
 from .inputs import TensorInfo
+from .instrument import profile_by_instrument
 from .relax_code import Signature, signatures
 from .virtual_machine import Machine, MachineFunction, as_tuples, is_array, tensor
 
@@ -35,7 +37,7 @@ class RelaxVirtualMachine(Machine):
     memory : str
         ``"pooled"`` keeps memory for the next run, ``"naive"`` gives it back each time.
     profile : bool
-        Whether to load the machine that can `profile`: classic TVM has it, tvm-ffi's no more.
+        Whether to make a machine that can `profile`.
 
     Notes
     -----
@@ -57,10 +59,12 @@ class RelaxVirtualMachine(Machine):
         memory: str = "pooled",
         profile: bool = False,
     ) -> None:
-        if profile and isinstance(module, Module) and module._find(_PROFILER, False) is None:
-            raise TVMNotImplementedError(f"{load_runtime().title} has no machine of Relax's that profiles")
-        loader = _PROFILER if profile else "vm_load_executable"
+        has_profiler = isinstance(module, Module) and module._find(_PROFILER, False) is not None
+        loader = _PROFILER if profile and has_profiler else "vm_load_executable"
         super().__init__(module, device, memory, loader, "vm_initialization")
+        self._instrumented = profile and not has_profiler
+        if self._instrumented and self.module._find("set_instrument", False) is None:
+            raise TVMNotImplementedError(f"{load_runtime().title} has no machine of Relax's that profiles")
         self._signatures: Optional[dict[str, Signature]] = None
         self._infos: dict[str, list[TensorInfo]] = {}
         self._saved: set[str] = set()
@@ -208,26 +212,14 @@ class RelaxVirtualMachine(Machine):
             found = found[index]
         return found
 
-    def profile(self, func_name: str, *args: Any, **named: Any) -> Any:
-        """Runs a function and times each step.
-
-        Returns
-        -------
-        dict
-            TVM's report: ``calls``, a list with a dict for each step, and ``device_metrics``.
-
-        Raises
-        ------
-        TVMAttributeError
-            If the machine was not made with ``profile=True``.
-        """
+    def profile(self, func_name: str, *args: Any, **named: Any) -> Report:
+        """As `Machine.profile`. On tvm-ffi each kernel is timed on its own, with the arguments that it had in a run."""
         given = self._arguments(func_name, args, named)
+        if self._instrumented:
+            return profile_by_instrument(self, func_name, given)
         if self.module._find("profile", False) is None:
             raise TVMAttributeError("this machine does not profile: make it with profile=True")
-        report = self._function("profile")(func_name, *given)
-        import json  # here, not above: json makes importing tvmbind slow
-
-        return json.loads(report) if isinstance(report, str) else report
+        return Report.from_json(self._function("profile")(func_name, *given))
 
     def _argument(self, value: Any, info: TensorInfo, copy: Optional[bool] = None) -> Any:
         if info.dtype is not None:

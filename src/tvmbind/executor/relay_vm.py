@@ -10,13 +10,18 @@ import operator
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
-from ..container import ADT, Object
+from ..container import ADT, Array, Object
 from ..device import Device
-from ..errors import TVMNotImplementedError, TVMTypeError, TVMValueError
+from ..errors import TVMAttributeError, TVMNotImplementedError, TVMTypeError, TVMValueError
+from ..function import get_global_func
+from ..library import load_runtime
 from ..module import Module
+from ..profiling import Report
 from .inputs import TensorInfo
 from .relay_code import Signature, functions, kernel_checks
 from .virtual_machine import Machine, MachineFunction, as_tuples, is_array, tensor
+
+_PROFILER = "runtime._VirtualMachineDebug"
 
 
 class VirtualMachine(Machine):
@@ -30,6 +35,8 @@ class VirtualMachine(Machine):
         Where to compute; the host if not given. The host is added as the last, where shapes are computed.
     memory : str
         ``"pooled"`` keeps memory for the next run, ``"naive"`` gives it back each time.
+    profile : bool
+        Whether to make the machine that can `profile`, where the runtime was built with it.
 
     Notes
     -----
@@ -45,15 +52,28 @@ class VirtualMachine(Machine):
     _questions = ("get_bytecode", "get_primitives", "get_function_arity", "get_function_param_name")
 
     def __init__(
-        self, module: Module, device: Union[Device, Sequence[Device], None] = None, memory: str = "pooled"
+        self,
+        module: Module,
+        device: Union[Device, Sequence[Device], None] = None,
+        memory: str = "pooled",
+        profile: bool = False,
     ) -> None:
-        super().__init__(module, device, memory, "vm_load_executable", "init")
+        super().__init__(module, device, memory, _PROFILER if profile else "vm_load_executable", "init")
         self._file = module._file
+        self._profiles = profile
         self._known: Optional[dict[str, Signature]] = None
         self._infos: dict[str, list[TensorInfo]] = {}
         self._set: dict[str, set[int]] = {}
         self._result: Any = None
         self._has_result = False
+
+    def _load(self, loader: str) -> Module:
+        if loader != _PROFILER:
+            return super()._load(loader)
+        make = get_global_func(loader, allow_missing=True)
+        if make is None:
+            raise TVMNotImplementedError(f"{load_runtime().title} has no machine of Relay's that profiles")
+        return make(self._executable)  # type: ignore[no-any-return]
 
     def _of_bytecode(self) -> dict[str, Signature]:
         if self._known is None:
@@ -185,6 +205,14 @@ class VirtualMachine(Machine):
         if not self._has_result:
             raise TVMValueError("there are no outputs yet: use invoke_stateful first")
         return list(self._result) if isinstance(self._result, tuple) else [self._result]
+
+    def profile(self, func_name: str = "main", *args: Any, **named: Any) -> Report:
+        """As `Machine.profile`."""
+        if not self._profiles:
+            raise TVMAttributeError("this machine does not profile: make it with profile=True")
+        self.set_input(func_name, *args, **named)
+        report = self._function("profile")(func_name, Array())
+        return Report.from_json(get_global_func("runtime.profiling.AsJSON")(report))  # type: ignore[misc]
 
     def close(self) -> None:
         """Lets go of the machine. Arrays that it gave are still good. Twice does no harm."""

@@ -19,6 +19,7 @@ from ..interchange import asarray
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, array, readable
+from ..profiling import Report
 from .inputs import TensorInfo, copied, fitting, target
 
 Self = TypeVar("Self", bound="Machine")
@@ -54,12 +55,15 @@ class Machine:
         self.devices = _devices(device)
         # Functions keep the executable, which its user may close.
         self._asks = {name: module._find(name, False) for name in self._questions}
-        make = module.get_function(loader)
-        self.module: Module = make()
+        self._executable = module
+        self.module: Module = self._load(loader)
         flat = (number for each in self.devices for number in (*each, ALLOCATORS[memory]))
         self.module[initializer](*flat)
         self._functions: dict[str, PackedFunc] = {}
         self._targets: dict[str, tuple[Any, ...]] = {}
+
+    def _load(self, loader: str) -> Module:
+        return self._executable.get_function(loader)()  # type: ignore[no-any-return]
 
     def _made_by(self) -> str:
         return f"load_module of a library gives one of type {' or '.join(self._executables)}"
@@ -232,6 +236,32 @@ class Machine:
     def set_input(self, func_name: str, *args: Any, copy: Optional[bool] = None, **named: Any) -> None:
         """Sets a function's arguments."""
         raise NotImplementedError
+
+    def profile(self, func_name: str, *args: Any, **named: Any) -> Report:
+        """Runs a function and times each step.
+
+        Parameters
+        ----------
+        func_name : str
+        *args, **named
+            The function's arguments.
+
+        Returns
+        -------
+        Report
+
+        Raises
+        ------
+        TVMAttributeError
+            If the machine was not made with ``profile=True``.
+        """
+        raise NotImplementedError
+
+    def _profiling(self: Self) -> Self:
+        """A machine of the same executable that can `profile`."""
+        if self._executable.closed:
+            raise ValueError("the executable has been closed: to profile, keep it open")
+        return type(self)(self._executable, self.devices, profile=True)  # type: ignore[call-arg]
 
     @property
     def closed(self) -> bool:
