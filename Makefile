@@ -68,6 +68,10 @@ models: $(VENV)/.done-venv  ## compile everything in models/ again (needs Python
 check-models: $(VENV)/.done-venv  ## compile it, and compare with what models/ has, byte for byte
 	@$(BIN)/python tools/build_models.py --check
 
+.PHONY: screenshots
+screenshots: pictures  ## draw these, and those of a profile's page (needs Chromium)
+	@$(BIN)/python tools/screenshots.py
+
 clean:  ## remove what was made here (installed runtimes stay: tvmbind runtime remove)
 	@rm -rf $(VENV) build out src/*.egg-info src/tvmbind/_tvm.c src/tvmbind/*.so
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

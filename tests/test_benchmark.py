@@ -19,12 +19,13 @@ def test_numbers():
     assert RESULT.median == pytest.approx(2.5e-6)
     assert tvm.BenchmarkResult((3.0, 1.0, 2.0)).median == 2.0
     assert RESULT.std == pytest.approx(np.std(RESULT.results))
-    assert RESULT.spread == pytest.approx(3 / 2.5)
+    assert RESULT.spread == pytest.approx((3.25 - 1.75) / 2.5)
+    assert tvm.BenchmarkResult((1.0, 1.0, 1.0, 1.0, 50.0)).spread == 0
 
 
 def test_text_says_the_median_in_its_unit_and_shows_a_histogram():
     first, *bars = str(RESULT).splitlines()
-    assert first == "median 2.5 µs, mean 2.5 µs, min 1 µs, max 4 µs, std 1.118 µs, spread 120% (4 results)"
+    assert first == "median 2.5 µs, mean 2.5 µs, min 1 µs, max 4 µs, std 1.118 µs, spread 60.0% (4 results)"
     assert [line.split("│")[0].strip() for line in bars] == ["1 µs", "1.75 µs", "2.5 µs", "3.25 µs"]
     assert all(line.endswith("█ 1") for line in bars)
     assert str(tvm.BenchmarkResult((0.5,))) == "500 ms (1 result)"

@@ -24,6 +24,8 @@ LINES = {
     "demo": "tvmbind demo",
     "info": "tvmbind info digits/deploy.json digits/deploy.params digits/libdeploy.so",
     "run": "tvmbind run digits/factory.so -i digits/test_images.npz:images --each --scale 1/16 --top 2 | head -8",
+    "bench": "tvmbind bench digits/factory.so --repeat 200 --number 10 --min-repeat-ms 0",
+    "profile": "tvmbind profile digits/factory.so",
     "doctor": "tvmbind doctor",
 }
 _HOME = str(Path.home())

@@ -42,8 +42,12 @@ class BenchmarkResult(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """How far apart the results are: from the smallest to the largest, as a part of the median."""
-        return (self.max - self.min) / self.median if self.median else 0.0
+        """How far apart the middle half of the results is (the interquartile range), as a part of the median.
+
+        What a busy machine adds to a few of them does not count; `max` shows it.
+        """
+        middle = quantile(self.results, 0.75) - quantile(self.results, 0.25)
+        return middle / self.median if self.median else 0.0
 
     def histogram(self, bins: int = 8, width: int = 40) -> str:
         """The results as bars of text.
@@ -105,7 +109,7 @@ class BenchmarkResult(NamedTuple):
         right.plot(range(1, len(values) + 1), values, ".-", color="#4c78a8", linewidth=0.8)
         right.axhline(self.median / scale, color="#e45756", linewidth=1)
         right.set(xlabel="repeat", ylabel=f"{unit} per call")
-        figure.suptitle(title or f"{len(values)} results, spread {self.spread:.0%}")
+        figure.suptitle(title or f"{len(values)} results, spread {self.spread:.1%}")
         if path is not None:
             figure.savefig(os.fspath(path), dpi=150)
         return figure
@@ -117,7 +121,7 @@ class BenchmarkResult(NamedTuple):
         count = len(self.results)
         if count == 1:
             return f"{self.median / scale:.4g} {unit} (1 result)"
-        return f"{line}, spread {self.spread:.0%} ({count} results)\n{self.histogram()}"
+        return f"{line}, spread {self.spread:.1%} ({count} results)\n{self.histogram()}"
 
 
 def check_numbers(given: Mapping[str, Any]) -> None:

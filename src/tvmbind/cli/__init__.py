@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tvmbind.cli import completion, demo, doctor, functions, info, run, runtime, screen
+from tvmbind.cli import bench, completion, demo, doctor, functions, info, profile, run, runtime, screen
 from tvmbind.cli.command import DONE, FAILED, INTERRUPTED, PIPE, USAGE, USER_ERRORS, Parser, describe
 
 #: In the order of the help page.
-COMMANDS: tuple[Any, ...] = (demo, info, run, doctor, functions, runtime, completion)
+COMMANDS: tuple[Any, ...] = (demo, info, run, bench, profile, doctor, functions, runtime, completion)
 
 #: What tvmbind consists of, and needs.
 _OWN = ("tvmbind", "_cffi_backend", "cffi", "numpy", "platformdirs")
@@ -26,6 +26,8 @@ examples:
   tvmbind demo                          a compiled network reads digits
   tvmbind info model.so                 what is it, what does it take?
   tvmbind run model.so -i x.npy         run it
+  tvmbind bench model.so                how long does it take?
+  tvmbind profile model.so -o p.html    where does the time go?
   tvmbind runtime install               get a TVM runtime
   tvmbind doctor                        what is missing on this machine?
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ def load(arguments: argparse.Namespace) -> Model:
         raise UserError(f"this runtime ({tvm.runtime_info().title}) has no device {arguments.device}")
     with user_mistakes():
         return tvm.load_model(*arguments.paths, device=place)
+
+
+def title(arguments: argparse.Namespace) -> str:
+    """The names of the files that the line gives, without their folders."""
+    return " ".join(os.path.basename(os.path.abspath(path)) for path in arguments.paths)
 
 
 def output_names(model: Model, results: Sequence[Any]) -> list[str]:
