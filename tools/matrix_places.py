@@ -23,6 +23,17 @@ _NAMES = ("libtvm_runtime.so", "libmeratvm_runtime.so", "libdlr.so", "libtvm_ffi
 _WANTED = re.compile(r"(lib/libtvm_(ffi|runtime|runtime_extra)\.so|tvm/lib(mera)?tvm_runtime\.so|libdlr\.so)$")
 
 
+class CannotRunError(Exception):
+    """There is no such Python here, or a package could not be had; the text says which, and why."""
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotRunError(f"{' '.join(map(str, command))}\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
+    return done.stdout
+
+
 def file_name(title: str) -> str:
     """A row's title as a file's name."""
     return re.sub(r"[^\w.]+", "-", title)
@@ -39,11 +50,11 @@ def library(row: Row) -> Path:
         if done.exists():
             continue
         downloads = folder / "download"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
         command += ["-d", str(downloads), "--python-version", row.python, "--implementation", "cp"]
         command += ["--abi", row.abi, "--abi", "none"]
         command += [word for platform in PLATFORMS for word in ("--platform", platform)]
-        subprocess.run([*command, f"{package}=={version}"], check=True)
+        _run(*command, f"{package}=={version}")
         wheel = next(downloads.glob(f"{package.replace('-', '_')}-*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             for name in filter(_WANTED.search, archive.namelist()):
@@ -58,14 +69,13 @@ def library(row: Row) -> Path:
 
 def _stand_in(runtime: Path, wanted: str) -> None:
     """Makes the library that a runtime needs, with nothing in it but the symbols that it looks for."""
-    headers = subprocess.run(["readelf", "-d", runtime], capture_output=True, text=True, check=True).stdout
+    headers = _run("readelf", "-d", runtime)
     name = next(found for found in re.findall(r"NEEDED.*\[(.*)\]", headers) if found.startswith(wanted))
-    symbols = subprocess.run(["nm", "-D", "--undefined-only", runtime], capture_output=True, text=True, check=True)
-    lines = [f"char {found}[4096];" for found in re.findall(r" U (_Z\w*4mera\w+)", symbols.stdout)]
+    symbols = _run("nm", "-D", "--undefined-only", runtime)
+    lines = [f"char {found}[4096];" for found in re.findall(r" U (_Z\w*4mera\w+)", symbols)]
     source = runtime.with_name("stand_in.c")
     source.write_text("\n".join(lines) + "\nvoid tvmbind_stand_in(void) {}\n")
-    command = ["gcc", "-shared", "-fPIC", source, f"-Wl,-soname,{name}", "-o", runtime.with_name(name)]
-    subprocess.run(command, check=True)
+    _run("gcc", "-shared", "-fPIC", source, f"-Wl,-soname,{name}", "-o", runtime.with_name(name))
 
 
 def wheel(python: str = sys.executable, kind: str = "abi3") -> Path:
@@ -75,8 +85,7 @@ def wheel(python: str = sys.executable, kind: str = "abi3") -> Path:
     if not stamp.exists() or stamp.read_text() != source:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # may hold modules that are gone
-        command = [python, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)]
-        subprocess.run(command, check=True)
+        _run(python, "-m", "pip", "wheel", "--no-deps", "-w", folder, ROOT)
         stamp.write_text(source)
     return next(folder.glob("*.whl"))
 
@@ -100,26 +109,20 @@ def environment(row: Row) -> Path:
     kind, number = (row.interpreter or f"CPython {sys.version_info[0]}.{sys.version_info[1]}").split()
     folder = BUILD / f"venv-{file_name(row.title) if row.installs else f'{kind}-{number}'}"
     python = folder / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     stamp = folder / ".wheel"
     if not stamp.exists():
-        subprocess.run([_interpreter(kind, number), "-m", "venv", "--clear", folder], check=True)
+        _run(_interpreter(kind, number), "-m", "venv", "--clear", folder)
     built = wheel() if kind == "CPython" else wheel(str(python), "pypy")
     digest = _digest(built)
     if not stamp.exists() or stamp.read_text() != digest:
         extras = "test,plot" if kind == "CPython" else "test"
-        subprocess.run([*pip, f"tvmbind[{extras}] @ {built.as_uri()}"], check=True)
-        subprocess.run([*pip, "--force-reinstall", "--no-deps", str(built)], check=True)
-        _install(pip, row.installs)
+        _run(*pip, f"tvmbind[{extras}] @ {built.as_uri()}")
+        _run(*pip, "--force-reinstall", "--no-deps", built)
+        for packages in row.installs:
+            _run(*pip, *packages.split())
         stamp.write_text(digest)
     return python
-
-
-def _install(pip: list[str], packages: tuple[str, ...]) -> None:
-    """Installs TVM as it comes, and what its Python needs: that of hhb-tvm says more than that."""
-    for package in packages:
-        alone = ["--no-deps"] if package.startswith("hhb-tvm") else []
-        subprocess.run([*pip, *alone, package], check=True)
 
 
 def _interpreter(kind: str, number: str) -> str:
@@ -129,8 +132,13 @@ def _interpreter(kind: str, number: str) -> str:
     places = sorted(Path.home().glob(f".pyenv/versions/{number}.*/bin/{name}"))
     found = str(places[-1]) if places else shutil.which(name)
     if found is None:
-        raise FileNotFoundError(f"there is no {name} here")
+        raise CannotRunError(f"there is no {name} here")
     return found
+
+
+def installed_wheel(python: Path) -> str:
+    """The first digits of the checksum of the wheel in an environment."""
+    return (python.parent.parent / ".wheel").read_text()[:12]
 
 
 def extension(python: Path) -> str:

@@ -32,8 +32,8 @@ class Row:
         A library that the runtime needs and no registry has: an empty one with its symbols stands in for it. It is
         an accelerator's, and no test uses it.
     installs : tuple of str
-        What to install into an environment of the row's own instead of taking a wheel's libraries: TVM with its own
-        Python. Its library is that of the package tvm.
+        What pip is to install into an environment of the row's own, instead of taking a wheel's libraries: TVM with
+        its own Python. The runtime is that of the package tvm.
     tests : str
         The folder or files of tests, and pytest's options.
     """
@@ -60,8 +60,11 @@ ONCE = _leave_out("install")
 CLASSIC = Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38", tests=ONCE)
 MODERN = Row("TVM 0.27, tvm-ffi 0.1.16", (("apache-tvm", "0.27.0.post1"), NEWEST_FFI))
 MERA = "libmeradna-runtime.x86.so"
-# What hhb-tvm 3.2.3's Python needs; that of the wheel asks for more, for its compiler.
-OF_TVM_0_16 = ("hhb-tvm==3.2.3", "attrs", "decorator", "psutil", "typing_extensions", "setuptools", "numpy<2")
+# hhb-tvm asks for more than its Python needs: for its compiler.
+OF_TVM_0_16 = (
+    "--no-deps hhb-tvm==3.2.3",
+    "attrs decorator psutil typing_extensions setuptools ml_dtypes<0.5 numpy<2",
+)
 
 ROWS = (
     Row("TVM 0.5 (DLR 1.0)", (("dlr", "1.0"),)),

@@ -7,7 +7,8 @@ cannot do is skipped by the tests, which say why; the reasons and their numbers 
 is the same file in every row of CPython: its checksum is taken in each.
 
 A row's result is kept in build/matrix/results: what was interrupted goes on with ``--resume``, and rows can be run
-one by one, by parts of their titles. The documents are written when every row has a result of the same extension.
+one by one, by parts of their titles. The documents are written when every row has a result. Tests that are the same
+on each runtime are left out (matrix_rows.py).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from matrix_places import BUILD, ROOT, environment, extension, file_name, library
+from matrix_places import BUILD, ROOT, CannotRunError, environment, extension, file_name, installed_wheel, library
 from matrix_rows import ROWS, Row
 
 BEGIN, END = "<!-- test matrix -->", "<!-- end of the test matrix -->"
@@ -43,6 +44,7 @@ class Result:
     skipped: int = 0
     seconds: float = 0.0
     extension: str = ""
+    wheel: str = ""
     refusal: str = ""
     reasons: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -53,7 +55,7 @@ def run(row: Row, arguments: list[str]) -> Result:
     file, python = library(row), environment(row)
     version = "import platform as p; print(p.python_implementation(), p.python_version())"
     said = subprocess.run([python, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
-    result = Result(row.title, python=said, extension=extension(python))
+    result = Result(row.title, python=said, extension=extension(python), wheel=installed_wheel(python))
     env = {**os.environ, "TVMBIND_LIBRARY": str(file), "PYTHONDONTWRITEBYTECODE": "1"}
     if row.stands_in:
         env["LD_LIBRARY_PATH"] = str(file.parent)
@@ -120,8 +122,9 @@ def table(results: list[Result]) -> str:
             lines.append(f"| {name} | {r.python} | refused | {r.failed} | | |")
         else:
             lines.append(f"| {name} | {r.python} | {r.passed} | {r.failed} | {r.skipped} | {r.seconds:.0f} |")
-    same = len({r.extension for r in results if r.python.startswith("CPython")}) == 1
-    lines += ["", f"The same compiled extension, unchanged, in every row of CPython: {'yes' if same else 'NO'}."]
+    files, wheels = ({getattr(r, what) for r in results if "CPython" in r.python} for what in ("extension", "wheel"))
+    same = {(1, 1): "yes"}.get((len(files), len(wheels)), f"NO, {len(wheels)} wheels, {len(files)} extensions")
+    lines += ["", f"One wheel, and the same compiled extension, unchanged, in every row of CPython: {same}."]
     return "\n".join(lines)
 
 
@@ -145,11 +148,11 @@ def write(results: list[Result]) -> None:
 
 
 def main() -> int:
-    """Runs the rows that are named, or all; writes the documents once all have a result of one extension."""
+    """Runs the rows that are named, or all; writes the documents once all have a result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("rows", nargs="*", help="parts of the titles of rows")
     parser.add_argument("--args", default="", help="arguments for pytest")
-    parser.add_argument("--resume", action="store_true", help="leave out rows that passed on this extension already")
+    parser.add_argument("--resume", action="store_true", help="leave out rows that passed with this wheel already")
     parser.add_argument("--list", action="store_true", help="list the rows' titles and their last results")
     options = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -159,14 +162,13 @@ def main() -> int:
         if options.list:
             print(f"{row.title}: {f'{old.passed} passed, {old.failed} failed' if old else 'not run'}")
             continue
-        if options.resume and old and not old.failed and old.extension == extension(environment(row)):
-            continue
-        print(f"{row.title} ...", end=" ", flush=True)
         try:
+            if options.resume and old and not old.failed and old.wheel == installed_wheel(environment(row)):
+                continue
+            print(f"{row.title} ...", end=" ", flush=True)
             result = run(row, options.args.split())
-        except (OSError, subprocess.CalledProcessError, StopIteration) as error:
-            # No such Python, no network: the other rows do not need it.
-            result = Result(row.title, python=row.interpreter, failed=1, failures=[f"it could not be run: {error!r}"])
+        except CannotRunError as error:
+            result = Result(row.title, python=row.interpreter, failed=1, failures=[f"it could not be run: {error}"])
         keep(row, result)
         print(result.refusal or f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped", flush=True)
         for name in result.failures[:20]:
