@@ -288,6 +288,8 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_input(many, case):
+    if case == "numbers that do not fit" and np.__version__ < "2":
+        pytest.skip("numpy 1 wraps numbers that do not fit")
     given, error, match = WRONG[case]
     before = np.arange(6, dtype="float32").reshape(2, 3), np.arange(6, dtype="int32").reshape(2, 3)
     many.run(a=before[0], b=before[1])

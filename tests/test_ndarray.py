@@ -439,8 +439,9 @@ def test_array_protocol():
     assert np.sum(array) == 15
     assert (np.stack([array, array]) == array.numpy()).all()
     assert np.array(array, copy=False).base is not None
-    with pytest.raises(ValueError, match="without a copy"):
-        np.array(array, "float64", copy=False)
+    if np.__version__ >= "2":  # before, copy=False was "if needed"
+        with pytest.raises(ValueError, match="without a copy"):
+            np.array(array, "float64", copy=False)
 
 
 def test_items():
