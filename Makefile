@@ -12,11 +12,12 @@ NATIVE := pyproject.toml setup.py build_ffi.py $(wildcard cdefs/*.h csrc/*.c csr
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help demo test test-matrix lint bench imagenet models check-models clean runtime
+.PHONY: bench bench-all bench-calls bench-loop bench-instructions bench-copies bench-threads bench-imports
+.PHONY: help demo test test-matrix lint imagenet models check-models clean runtime
 
 help:  ## list what there is
 	@echo "make TARGET, one of:"
-	@sed -n 's/^\([a-z-]*\):.*## /  \1 /p' Makefile | awk '{ name = $$1; $$1 = ""; printf "  %-14s%s\n", name, $$0 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  \1 /p' Makefile | awk '{ name = $$1; $$1 = ""; printf "  %-20s%s\n", name, $$0 }'
 	@echo "with PYTHON=python3.12 for another Python, ARGS='...' for more arguments to test and bench"
 
 demo: $(VENV)/.done-plot runtime  ## read 360 pictures of digits with a compiled model; saves out/digits.png
@@ -40,14 +41,30 @@ lint: $(VENV)/.done-lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.done-package runtime  ## measure quickly what calls cost, beside TVM's own Python (under a minute)
+bench: $(VENV)/.done-package runtime  ## measure quickly what calls and copies cost, beside TVM's own Python (2 minutes)
 	@$(BIN)/python benchmarks/call_overhead.py --quick $(ARGS)
+	@$(BIN)/python benchmarks/copy_vs_zero_copy.py --quick
 
-bench-calls: $(VENV)/.done-package runtime  ## the same for benchmarks/results (some minutes)
+bench-all: bench-calls bench-loop bench-instructions bench-copies bench-threads bench-imports  ## make all of benchmarks/results again
+
+bench-calls: $(VENV)/.done-package runtime  ## nanoseconds of calls, callbacks and other small operations (some minutes)
 	@$(BIN)/python benchmarks/call_overhead.py $(ARGS)
 
 bench-loop: $(VENV)/.done-package runtime  ## what a loop costs beyond run(), beside TVM's Python and onnxruntime
 	@$(BIN)/python benchmarks/inference_loop.py $(ARGS)
+
+bench-instructions: $(VENV)/.done-package runtime  ## instructions of the same (ARGS=--compare: against the kept counts)
+	@$(BIN)/python benchmarks/instructions.py $(ARGS)
+
+bench-copies: $(VENV)/.done-package runtime  ## arrays from 1 KB to 1 GB in and out, copied and not (some minutes)
+	@$(BIN)/python benchmarks/copy_vs_zero_copy.py $(ARGS)
+
+bench-threads: $(VENV)/.done-package runtime  ## what 2, 4 and 8 threads bring
+	@$(BIN)/python benchmarks/threads.py $(ARGS)
+
+bench-imports: $(VENV)/.done-package runtime  ## time and memory of import, of a first call, of a model's first answer
+	@$(BIN)/tvmbind runtime install 0.16 0.27 >/dev/null
+	@$(BIN)/python benchmarks/import_cost.py $(ARGS)
 
 imagenet: $(VENV)/.done-imagenet runtime  ## compile EfficientNet-Lite0 (needs Python 3.11), name what is on photographs
 	@$(BIN)/python tools/build_imagenet.py

@@ -66,10 +66,7 @@ def _parse() -> argparse.Namespace:
 def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     import report
 
-    cython = None if options.here or "cython" in home.ffis else peers.find_cython_python()
-    classic = peers.prepare(cython) if cython else home
-    pairs = [*((classic, ffi) for ffi in classic.ffis), (home, "tvm-ffi")]
-    pairs = [pair for pair in pairs if re.search(options.peer, pair[1])]
+    pairs = [pair for pair in peers.pairs(home, options.here) if re.search(options.peer, pair[1])]
     libraries = {peer: peers.compile_nop(peer) for _, peer in pairs}
     suites = {}
     for number in range(options.processes):
@@ -109,6 +106,7 @@ def _join(one, other):
 
 
 def _save(options: argparse.Namespace, suites, columns) -> None:
+    import readme
     import report
 
     options.output.mkdir(parents=True, exist_ok=True)
@@ -118,6 +116,8 @@ def _save(options: argparse.Namespace, suites, columns) -> None:
     chart = options.output / "call_overhead.png"
     report.chart(columns, chart, f"{facts['tvmbind']}; {facts['processor']}")
     (options.output / "call_overhead.md").write_text(report.markdown(columns, facts), encoding="utf-8")
+    if options.output == peers.HERE / "results":
+        readme.put("calls", report.summary(columns, facts))
     print("saved in", os.path.relpath(options.output))
 
 

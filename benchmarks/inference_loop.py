@@ -23,7 +23,6 @@ import peers
 
 QUICK = {"processes": 2, "rounds": 11, "seconds": 0.002}
 FULL = {"processes": 4, "rounds": 41, "seconds": 0.005}
-BEGIN, END = "<!-- loops -->", "<!-- end of the loops -->"
 ONE_THREAD = {"TVM_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -99,6 +98,7 @@ def _work(environment: peers.Environment, peer: str, options: argparse.Namespace
 def _save(options: argparse.Namespace, suites, columns) -> None:
     import loop_report
     import machine
+    import readme
 
     options.output.mkdir(parents=True, exist_ok=True)
     for (tag, peer), suite in suites.items():
@@ -119,17 +119,7 @@ def _save(options: argparse.Namespace, suites, columns) -> None:
     (options.output / "inference_loop.md").write_text(loop_report.markdown(columns, facts), encoding="utf-8")
     print("saved in", os.path.relpath(options.output))
     if options.output == peers.HERE / "results":
-        _show_in_readme(loop_report.table(columns[0]), columns[0].title)
-
-
-def _show_in_readme(table: str, title: str) -> None:
-    """Puts a table between the marks for it."""
-    readme = peers.ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if begin and end:
-        readme.write_text(f"{before}{begin}\n{title}:\n\n{table}\n{end}{after}", encoding="utf-8")
+        readme.put("loops", f"{columns[0].title}:\n\n{loop_report.table(columns[0])}")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ Run by inference_loop.py, in an environment of peers.py. Writes a pyperf suite.
 from __future__ import annotations
 
 import argparse
-import gc
 import re
 import time
 
 import loops
 import onnxruntime
 import pyperf
-from worker import Timer, calibrate, describe, timer_of
+from timing import Timer, in_turns, timer_of
+from worker import describe, run_of
 
 
 def bare_timer(loop: loops.Loop) -> Timer:
@@ -42,22 +42,10 @@ def measure(network: loops.Network, ffi: str, rounds: int, seconds: float) -> li
         if loop.evaluator:
             names.append((loop.way, "run"))
             timers.append(bare_timer(loop))
-    gc.collect()
-    warmups = [calibrate(timer, seconds) for timer in timers]
-    values: list[list[float]] = [[] for _ in timers]
-    for turn in range(rounds * network.patience):
-        places = range(len(timers)) if turn % 2 == 0 else reversed(range(len(timers)))
-        for place in places:
-            number = warmups[place][0]
-            values[place].append(timers[place](number) / number)
+    measured = in_turns(timers, rounds * network.patience, seconds)
     return [
-        pyperf.Run(
-            values[place],
-            warmups=[(number, elapsed / number)],
-            metadata={**about, "name": f"{network.name} | {way} | {part}", "loops": number},
-            collect_metadata=False,
-        )
-        for place, ((way, part), (number, elapsed)) in enumerate(zip(names, warmups))
+        run_of(found, {**about, "name": f"{network.name} | {way} | {part}"})
+        for (way, part), found in zip(names, measured)
     ]
 
 

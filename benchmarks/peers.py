@@ -122,6 +122,16 @@ def version_of(distribution: str) -> str:
     return f"{distribution} {importlib.metadata.version(distribution)}"
 
 
+def pairs(home: Environment, only_home: bool = False) -> list[tuple[Environment, str]]:
+    """What is compared: an environment, and a peer that runs there.
+
+    TVM's Python where its Cython FFI runs, if that is on this machine, else at home; tvm-ffi at home.
+    """
+    cython = None if only_home or "cython" in home.ffis else find_cython_python()
+    classic = prepare(cython) if cython else home
+    return [*((classic, ffi) for ffi in classic.ffis), (home, "tvm-ffi")]
+
+
 def find_cython_python() -> str | None:
     """The Python that TVM's Cython FFI was built for, if this machine has it."""
     name = "python{}.{}".format(*CYTHON_PYTHON)

@@ -18,6 +18,13 @@ COLOURS = {"ctypes": plots.RED, "cython": plots.BLUE, "tvm-ffi": plots.GREEN}
 #: The part of a peer's time that tvmbind is to take at most.
 GOALS = {"ctypes": 0.1, "cython": 0.8, "tvm-ffi": 0.8}
 
+#: The rows that README.md shows.
+SUMMARY = (
+    "call, no argument", "call, 3 ints", "call, short str", "call, NDArray", "call, numpy array, aligned",
+    "callback, no argument", "callback, 3 ints", "callback, NDArray in and out", "a.numpy(), 16 floats",
+    "from_dlpack(numpy array)", "set_input(numpy array), copied", "run()", "get_output(0)", "get_global_func(name)",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -172,6 +179,27 @@ def markdown(columns: Sequence[Column], facts: dict[str, str]) -> str:
     notes = "\n".join(f"- {line}" for line in footnotes(columns))
     parts += ["## Rows that miss the goal", goals, "## Where the statements differ", notes]
     return "\n\n".join([*parts, machine.markdown(facts)]) + "\n"
+
+
+def summary(columns: Sequence[Column], facts: dict[str, str]) -> str:
+    """The rows that say most, of all Pythons in one table, for README.md."""
+    pythons = by_python(columns)
+    heads = ["nanoseconds"]
+    for python, group in pythons.items():
+        heads += [f"tvmbind, {python.replace('CPython ', 'Python ')}", *(NAMES[column.peer] for column in group)]
+    table = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    for label in SUMMARY:
+        cells = [label]
+        for group in pythons.values():
+            found = [column.cells.get(label) for column in group]
+            ours = [cell.ours for cell in found if cell]
+            cells.append(f"{statistics.mean(ours):,.0f}" if ours else "")
+            cells += [f"{cell.theirs:,.0f} ({_times(cell.ratio)})" if cell else "" for cell in found]
+        table.append(cells)
+    about = (
+        f"In brackets: how many times longer the peer takes. {facts['tvmbind']}; {facts['processor']}; {facts['date']}."
+    )
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in table), "", about])
 
 
 _EXPLANATION = (

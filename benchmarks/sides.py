@@ -91,7 +91,9 @@ def attach(peer: str, library: Path | str) -> tuple[Side, Side]:
         The compiled nop.c, or nop_modern.c for tvm-ffi.
     """
     theirs = attach_tvm_ffi(library) if peer == "tvm-ffi" else attach_tvm(peer, library)
-    return attach_tvmbind(library), theirs
+    ours = attach_tvmbind(library)
+    check_same_runtime()
+    return ours, theirs
 
 
 def import_tvm(ffi: str) -> Any:
@@ -133,10 +135,9 @@ def attach_tvm_ffi(library: Path | str) -> Side:
 
 
 def attach_tvmbind(library: Path | str) -> Side:
-    """Tvmbind, on the runtime that is already in this process."""
+    """Tvmbind, on the runtime that is already in this process, if one is."""
     import tvmbind
 
-    check_same_runtime(tvmbind.runtime_info().path)
     modern = tvmbind.runtime_info().abi == "tvm-ffi"
     module = tvmbind.load_module(library)
     echo, text = (module["echo"], module["text"]) if modern else (module["make_echo"](), module["make_text"]())
@@ -147,13 +148,14 @@ def attach_tvmbind(library: Path | str) -> Side:
     )  # fmt: skip
 
 
-def check_same_runtime(path: str) -> None:
-    """Ends the process unless the peer has opened the same runtime."""
-    if "tvm" in sys.modules:
-        theirs = sys.modules["tvm"]._ffi.base._LIB._name
-    else:
-        import tvm_ffi.libinfo
+def check_same_runtime() -> None:
+    """Ends the process unless tvmbind and the peer are on one runtime."""
+    import tvmbind
 
-        theirs = tvm_ffi.libinfo.find_libtvm_ffi()
-    if not os.path.samefile(path, theirs):
+    if "tvm" in sys.modules:
+        same = os.path.samefile(tvmbind.runtime_info().path, sys.modules["tvm"]._ffi.base._LIB._name)
+    else:  # tvmbind may name libtvm_runtime, which is opened beside
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        same = len({line.split()[-1] for line in maps if "libtvm_ffi.so" in line}) == 1
+    if not same:
         raise SystemExit("tvmbind and the peer are not on the same runtime")
