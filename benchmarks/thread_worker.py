@@ -1,6 +1,6 @@
 """One process of threads.py: counts what 1, 2, 4 and 8 threads do in a time, each on its own executor or function.
 
-In an environment of peers.py. Prints JSON: by task, for each count of threads, a rate for each round.
+In an environment of peers.py. Prints JSON: by task, side and count of threads, for each round what `rate` returns.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def tasks(side: Any, load: Callable[[str], Any], models: str) -> dict[str, Calla
     return dict(zip(TASKS, (digits, kernel, call, callback)))
 
 
-def rate(turns: list[Callable[[], Any]], seconds: float) -> float:
-    """How many turns a second threads do, all of them together; a thread for each function."""
+def rate(turns: list[Callable[[], Any]], seconds: float) -> tuple[float, float]:
+    """How many turns a second threads do together, a thread for each function; a turn's seconds of processor time."""
     begin, done = threading.Barrier(len(turns) + 1), [0] * len(turns)
     stop = False
 
@@ -78,12 +78,12 @@ def rate(turns: list[Callable[[], Any]], seconds: float) -> float:
     for thread in threads:
         thread.start()
     begin.wait()
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     time.sleep(seconds)
     stop = True
     for thread in threads:
         thread.join()
-    return sum(done) / (time.perf_counter() - start)
+    return sum(done) / (time.perf_counter() - start), (time.process_time() - busy) / sum(done)
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def main() -> None:
     }
     np.zeros(1)
     work = [(side, task, [make() for _ in range(max(COUNTS))]) for side in made for task, make in made[side].items()]
-    rates: dict[str, dict[str, dict[int, list[float]]]] = {}
+    rates: dict[str, dict[str, dict[int, list[tuple[float, float]]]]] = {}
     for turn in range(options.rounds):
         for side, task, turns in work if turn % 2 == 0 else reversed(work):
             for count in COUNTS:

@@ -33,7 +33,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds; results in build/bench-quick")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
     options = parser.parse_args()
-    options.rounds, options.seconds = (2, 0.1) if options.quick else (9, 0.2)
+    options.rounds, options.seconds = (2, 0.1) if options.quick else (16, 0.1)
     if options.output is None:
         options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
     return options
@@ -69,22 +69,27 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     return 0
 
 
-def speed_ups(rates: dict[str, list[float]]) -> dict[str, tuple[float, float, float]]:
-    """By the count of threads: how many times the rate of one thread; the median of all rounds, lowest, highest."""
-    found = {}
-    for count in COUNTS:
-        ratios = sorted(many / one for one, many in zip(rates["1"], rates[count]))
-        found[count] = statistics.median(ratios), ratios[0], ratios[-1]
-    return found
+def speed_ups(rates: dict[str, list[list[float]]]) -> dict[str, tuple[float, float, float]]:
+    """By the count of threads: how many times the rate of one thread; the median of all rounds, and its quartiles."""
+    return {count: _times_one(rates, count, 0) for count in COUNTS}
+
+
+def _times_one(rates: dict[str, list[list[float]]], count: str, which: int) -> tuple[float, float, float]:
+    ratios = sorted(many[which] / one[which] for one, many in zip(rates["1"], rates[count]))
+    quarter = len(ratios) // 4
+    return statistics.median(ratios), ratios[quarter], ratios[-1 - quarter]
 
 
 def _table(rates, names: dict[str, str]) -> list[str]:
     heads = ["task", "", "1 thread, per second", *(f"{count} threads, times that" for count in COUNTS[1:])]
+    heads.append(f"processor time of a turn, {COUNTS[-1]} threads / 1")
     lines = [f"| {' | '.join(heads)} |", f"| --- | --- {'| ---: ' * (len(heads) - 2)}|"]
     for task, sides in rates.items():
         for side, name in names.items():
             cells = ["{:.2f} ({:.2f}-{:.2f})".format(*speed_ups(sides[side])[count]) for count in COUNTS[1:]]
-            lines.append(f"| {task} | {name} | {statistics.median(sides[side]['1']):,.0f} | {' | '.join(cells)} |")
+            cells.append("{:.2f} ({:.2f}-{:.2f})".format(*_times_one(sides[side], COUNTS[-1], 1)))
+            one = statistics.median(rate for rate, _ in sides[side]["1"])
+            lines.append(f"| {task} | {name} | {one:,.0f} | {' | '.join(cells)} |")
     return lines
 
 
@@ -111,8 +116,10 @@ def _plot(rates, names: dict[str, str], path: Path, note: str) -> None:
 
 
 _EXPLANATION = (
-    "Turns a second of one thread, and how many times as many 2, 4 and 8 threads do together; in brackets the lowest "
-    "and the highest of all rounds. This machine has {cores} cores, so {cores} is the most there is to have. Each "
+    "Turns a second of one thread, and how many times as many 2, 4 and 8 threads do together; in brackets the "
+    "quartiles of all rounds. The last column is what the threads' struggle for Python's lock adds to the processor "
+    "time of a turn. This machine has {cores} cores, so {cores} is the most there is to have, and only where no other "
+    "program wants them: the load is under the table. Each "
     "thread has an executor, arrays or a function of its own; the runtime's own pool is off (`TVM_NUM_THREADS=1`). A "
     "kernel runs without Python's lock, so large ones run side by side; a call that does nothing is all lock. Made by "
     "`make bench-threads`."
