@@ -29,11 +29,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import Any
 
+import commands
 import peers
 
 QUICK = {"processes": 2, "rounds": 11, "seconds": 0.002}
@@ -46,21 +46,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute, once set up")
-    parser.add_argument("--only", metavar="REGEX", default="", help="rows whose label has this; saves nothing")
-    parser.add_argument("--peer", metavar="REGEX", default="", help="ctypes, cython, tvm-ffi; saves nothing")
-    parser.add_argument("--here", action="store_true", help="only the Python that runs this, not 3.10 too")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
-    for name, value in FULL.items():
-        parser.add_argument(f"--{name}", type=type(value), help=f"(default {value}, quick {QUICK[name]})")
-    options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    if options.output is None:
-        options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
-    return options
+    return commands.parse(commands.parser_with_choice(__doc__, "rows"), FULL, QUICK)
 
 
 def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
@@ -68,13 +54,13 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
 
     pairs = [pair for pair in peers.pairs(home, options.here) if re.search(options.peer, pair[1])]
     libraries = {peer: peers.compile_nop(peer) for _, peer in pairs}
-    suites = {}
+    suites: dict[tuple[str, str], Any] = {}
     for number in range(options.processes):
         for environment, peer in pairs:
             _progress(f"process {number + 1} of {options.processes}: {environment.tag}, {peer}")
             suite = _work(environment, peer, libraries[peer], options)
             key = environment.tag, peer
-            suites[key] = _join(suites[key], suite) if key in suites else suite
+            suites[key] = commands.joined(suites.get(key), suite)
     _progress("")
     columns = [report.read_column(suite, peer) for (_, peer), suite in suites.items()]
     report.print_tables(columns)
@@ -84,25 +70,12 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     return 0
 
 
-def _work(environment: peers.Environment, peer: str, library: Path, options: argparse.Namespace):
+def _work(environment: peers.Environment, peer: str, library: Path, options: argparse.Namespace) -> Any:
     """One process; returns its pyperf suite."""
-    import pyperf
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "suite.json")
-        command = [environment.python, peers.HERE / "worker.py", "--peer", peer, "--library", library]
-        command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds)]
-        command += ["--only", options.only, "--output", file]
-        done = subprocess.run(command, env=environment.variables, capture_output=True, text=True)
-        if done.returncode:
-            said = done.stdout + done.stderr
-            raise peers.PeerError(f"{environment.tag} with {peer} failed ({done.returncode}):\n{said}")
-        return pyperf.BenchmarkSuite.load(str(file))
-
-
-def _join(one, other):
-    one.add_runs(other)
-    return one
+    choice = ("--peer", peer, "--library", library, "--only", options.only)
+    return commands.run_suite(
+        environment, "worker.py", *choice, "--rounds", options.rounds, "--seconds", options.seconds
+    )
 
 
 def _save(options: argparse.Namespace, suites, columns) -> None:
@@ -116,7 +89,7 @@ def _save(options: argparse.Namespace, suites, columns) -> None:
     chart = options.output / "call_overhead.png"
     report.chart(columns, chart, f"{facts['tvmbind']}; {facts['processor']}")
     (options.output / "call_overhead.md").write_text(report.markdown(columns, facts), encoding="utf-8")
-    if options.output == peers.HERE / "results":
+    if options.output == commands.RESULTS:
         readme.put("calls", report.summary(columns, facts))
     print("saved in", os.path.relpath(options.output))
 

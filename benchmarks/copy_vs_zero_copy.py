@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import Any
 
+import commands
 import peers
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
@@ -32,13 +32,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="up to 4 MB; results in build/bench-quick")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
-    options = parser.parse_args()
-    if options.output is None:
-        options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
-    return options
+    return commands.parse(commands.parser(__doc__), {}, {})
 
 
 def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
@@ -72,25 +66,18 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     (options.output / "copy_vs_zero_copy.md").write_text(text, encoding="utf-8")
     suite.dump(str(options.output / "copy_vs_zero_copy.json"), replace=True)
     _plot(tables, options.output / "copy_vs_zero_copy.png", f"{facts['tvmbind']}; {facts['processor']}")
-    if options.output == peers.HERE / "results":
+    if options.output == commands.RESULTS:
         readme.put("copies", alike)
     return 0
 
 
-def _work(environment: peers.Environment, peer: str, what: str, sizes: list[int], rounds: int, seconds: float):
+def _work(environment: peers.Environment, peer: str, what: str, sizes: list[int], rounds: int, seconds: float) -> Any:
     """One process; returns its pyperf suite."""
-    import pyperf
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "suite.json")
-        command = [environment.python, peers.HERE / "copies.py", "--peer", peer, "--library", peers.compile_nop(peer)]
-        command += ["--myadd", peers.ROOT / "models" / "myadd" / "libdeploy.so", "--what", what, "--output", file]
-        command += ["--rounds", str(rounds), "--seconds", str(seconds), "--bytes", *map(str, sizes)]
-        done = subprocess.run(command, env=environment.variables, capture_output=True, text=True)
-        if done.returncode:
-            said = done.stdout + done.stderr
-            raise peers.PeerError(f"{what}, {sizes} bytes, with {peer} failed ({done.returncode}):\n{said}")
-        return pyperf.BenchmarkSuite.load(str(file))
+    myadd = peers.ROOT / "models" / "myadd" / "libdeploy.so"
+    sides = ("--peer", peer, "--library", peers.compile_nop(peer), "--myadd", myadd, "--what", what)
+    return commands.run_suite(
+        environment, "copies.py", *sides, "--rounds", rounds, "--seconds", seconds, "--bytes", *sizes
+    )
 
 
 def _join(suite, other):

@@ -13,10 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
-from pathlib import Path
 
+import commands
 import peers
 
 #: What is begun: the package, the runtime it is told to take, and how the table calls it.
@@ -37,15 +36,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer processes; results in build/bench-quick")
-    parser.add_argument("--processes", type=int, help="how many of each (default 15, quick 3)")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
-    options = parser.parse_args()
-    options.processes = options.processes or (3 if options.quick else 15)
-    if options.output is None:
-        options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
-    return options
+    return commands.parse(commands.parser(__doc__), {"processes": 15}, {"processes": 3})
 
 
 def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
@@ -74,14 +65,11 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
 
 def _probe(home: peers.Environment, package: str, runtime: str) -> dict[str, dict[str, float]]:
     nop = peers.compile_nop("tvm-ffi" if "tvm-ffi" in runtime or package == "tvm_ffi" else "classic")
-    variables = {**home.variables, "TVM_FFI": "ctypes", "TVM_USE_RUNTIME_LIB": "1"}
+    variables = {"TVM_FFI": "ctypes", "TVM_USE_RUNTIME_LIB": "1"}
     if runtime:
         variables["TVMBIND_LIBRARY"] = runtime
-    command = [home.python, peers.HERE / "import_probe.py", package, nop, peers.ROOT / "models"]
-    done = subprocess.run(list(map(str, command)), env=variables, capture_output=True, text=True)
-    if done.returncode:
-        raise peers.PeerError(f"{package} on {runtime or 'its own runtime'} failed:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    said = commands.run(home, "import_probe.py", package, nop, peers.ROOT / "models", **variables)
+    return json.loads(said.splitlines()[-1])
 
 
 def _table(found: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:

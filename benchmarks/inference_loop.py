@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from typing import Any
 
+import commands
 import peers
 
 QUICK = {"processes": 2, "rounds": 11, "seconds": 0.002}
@@ -32,21 +31,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: a minute, once set up")
-    parser.add_argument("--only", metavar="REGEX", default="", help="models whose name has this; saves nothing")
-    parser.add_argument("--peer", metavar="REGEX", default="", help="ctypes or cython; saves nothing")
-    parser.add_argument("--here", action="store_true", help="only the Python that runs this, not 3.10 too")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
-    for name, value in FULL.items():
-        parser.add_argument(f"--{name}", type=type(value), help=f"(default {value}, quick {QUICK[name]})")
-    options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    if options.output is None:
-        options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
-    return options
+    return commands.parse(commands.parser_with_choice(__doc__, "models"), FULL, QUICK)
 
 
 def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
@@ -61,16 +46,13 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     pairs = [pair for pair in pairs if re.search(options.peer, pair[1])]
     if not (loops.IMAGENET / "complete").exists():
         print("EfficientNet-Lite0 is left out: make imagenet compiles it", file=sys.stderr)
-    suites = {}
+    suites: dict[tuple[str, str], Any] = {}
     for number in range(options.processes):
         for environment, peer in pairs:
             if sys.stderr.isatty():
                 print(f"process {number + 1} of {options.processes}: {environment.tag}, {peer}", file=sys.stderr)
-            suite = _work(environment, peer, options)
-            if (environment.tag, peer) in suites:
-                suites[environment.tag, peer].add_runs(suite)
-            else:
-                suites[environment.tag, peer] = suite
+            key = environment.tag, peer
+            suites[key] = commands.joined(suites.get(key), _work(environment, peer, options))
     columns = [loop_report.read_column(suite, peer) for (_, peer), suite in suites.items()]
     loop_report.print_tables(columns)
     print(*loop_report.verdict(columns), sep="\n")
@@ -79,20 +61,10 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     return 0
 
 
-def _work(environment: peers.Environment, peer: str, options: argparse.Namespace):
+def _work(environment: peers.Environment, peer: str, options: argparse.Namespace) -> Any:
     """One process; returns its pyperf suite."""
-    import pyperf
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "suite.json")
-        command = [environment.python, peers.HERE / "loop_worker.py", "--peer", peer, "--only", options.only]
-        command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds), "--output", file]
-        variables = {**environment.variables, **ONE_THREAD}
-        done = subprocess.run(command, env=variables, capture_output=True, text=True)
-        if done.returncode:
-            said = done.stdout + done.stderr
-            raise peers.PeerError(f"{environment.tag} with {peer} failed ({done.returncode}):\n{said}")
-        return pyperf.BenchmarkSuite.load(str(file))
+    choice = ("--peer", peer, "--only", options.only, "--rounds", options.rounds, "--seconds", options.seconds)
+    return commands.run_suite(environment, "loop_worker.py", *choice, **ONE_THREAD)
 
 
 def _save(options: argparse.Namespace, suites, columns) -> None:
@@ -118,7 +90,7 @@ def _save(options: argparse.Namespace, suites, columns) -> None:
     loop_report.chart(columns, options.output / "inference_loop.png", f"{facts['tvmbind']}; {facts['processor']}")
     (options.output / "inference_loop.md").write_text(loop_report.markdown(columns, facts), encoding="utf-8")
     print("saved in", os.path.relpath(options.output))
-    if options.output == peers.HERE / "results":
+    if options.output == commands.RESULTS:
         readme.put("loops", f"{columns[0].title}:\n\n{loop_report.table(columns[0])}")
 
 

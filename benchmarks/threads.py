@@ -14,10 +14,10 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import peers
 
 COUNTS = ("1", "2", "4", "8")
@@ -29,27 +29,18 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds; results in build/bench-quick")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the results go")
-    options = parser.parse_args()
-    options.rounds, options.seconds = (2, 0.1) if options.quick else (16, 0.1)
-    if options.output is None:
-        options.output = peers.BUILD / "bench-quick" if options.quick else peers.HERE / "results"
-    return options
+    return commands.parse(commands.parser(__doc__), {"rounds": 16, "seconds": 0.1}, {"rounds": 2, "seconds": 0.1})
 
 
 def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     import machine
 
     environment, peer = peers.pairs(home)[-2]  # TVM's Python with its fastest FFI
-    command = [environment.python, peers.HERE / "thread_worker.py", "--peer", peer]
-    command += ["--library", peers.compile_nop(peer), "--models", peers.ROOT / "models"]
-    command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds)]
-    done = subprocess.run(list(map(str, command)), env=environment.variables, capture_output=True, text=True)
-    if done.returncode:
-        raise peers.PeerError(f"{environment.tag} with {peer} failed:\n{done.stdout}{done.stderr}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    sides = ("--peer", peer, "--library", peers.compile_nop(peer), "--models", peers.ROOT / "models")
+    said = commands.run(
+        environment, "thread_worker.py", *sides, "--rounds", options.rounds, "--seconds", options.seconds
+    )
+    found = json.loads(said.splitlines()[-1])
     facts = {
         **machine.describe(),
         "Python": f"CPython {environment.version[0]}.{environment.version[1]}",
