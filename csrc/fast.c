@@ -93,6 +93,7 @@ static PyMethodDef methods[] = {
     {"quicken_method", quicken_method, METH_VARARGS, NULL},
     {"note_dtype", note_dtype, METH_VARARGS, NULL},
     {"compare", (PyCFunction)(void (*)(void))compare, METH_FASTCALL, NULL},
+    {"rebind", (PyCFunction)(void (*)(void))rebind, METH_FASTCALL, NULL},
     {"copy_array", (PyCFunction)(void (*)(void))copy_array, METH_FASTCALL, NULL},
     {"vectorcalled", vectorcalled, METH_O, NULL},
     {"lend", lend, METH_O, NULL},

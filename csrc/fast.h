@@ -111,7 +111,7 @@ extern const tvmb_functions *tvm;
 extern python_functions python;
 extern PyObject *handle_type, *array_type, *function_type, *closure_type;
 
-enum { FEW = 12, NO_CODE = -1 };
+enum { FEW = 12, NO_CODE = -1, HELD = 1 };
 
 /* fast_handle.c */
 int make_handle_types(PyObject *module);
@@ -148,6 +148,8 @@ PyObject *adopt(PyObject *module, PyObject *args);
 int make_lease_type(PyObject *module);
 PyObject *lend(PyObject *module, PyObject *array);
 PyObject *leased(PyObject *array, PyObject *unused);
+PyObject *same_array(PyObject *array, PyObject *unused);
+PyObject *rebind(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *plain_capsule(PyObject *array, int versioned);
 PyObject *compare(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *copy_array(PyObject *module, PyObject *const *args, Py_ssize_t n);
@@ -166,6 +168,7 @@ PyObject *quicken_method(PyObject *module, PyObject *args);
 extern TVMB_THREAD int lock_is_held;
 int make_function_type(PyObject *module);
 void after_fork(void);
+PyObject *call_without_arguments(PyObject *function);
 PyObject *raise_code(int code, PyObject *function, PyObject *args);
 PyObject *call_python(PyObject *func, PyObject *first, PyObject *const *args, Py_ssize_t n, PyObject *names);
 Function *wrap_function(PyTypeObject *type, int64_t handle, PyObject *name, PyObject *keep);

@@ -90,7 +90,7 @@ int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent) {
   }
   *code = kTVMDLTensorHandle;
   slot->v_handle = &lent->tensor;
-  return 0;
+  return HELD;
 }
 
 /* After the call. What was not changed does not go back: the memory may be another argument's too. */
@@ -241,6 +241,19 @@ PyObject *leased(PyObject *self, PyObject *unused) {
   return array->owner;
 }
 
+/* Another object for the same array: either may be closed. */
+PyObject *same_array(PyObject *self, PyObject *unused) {
+  PyObject *owner = leased(self, unused);
+  ArrayHandle *made = owner ? (ArrayHandle *)PyType_GenericAlloc(class_of(kTVMNDArrayHandle), 0) : NULL;
+  if (made) {
+    made->base.handle = ((Handle *)self)->handle;
+    made->base.owner = owner;
+  } else {
+    Py_XDECREF(owner);
+  }
+  return (PyObject *)made;
+}
+
 /* lend(array): makes numpy's view of an array's memory, notes it, and returns it; None where Python has to do it:
  * memory of a device, with strides, that is borrowed, of a type that numpy has not. */
 PyObject *lend(PyObject *module, PyObject *given) {
@@ -305,6 +318,34 @@ PyObject *compare(PyObject *module, PyObject *const *args, Py_ssize_t n) {
   (void)module;
   if (n != 2) return PyErr_Format(PyExc_TypeError, "expected two arrays");
   return PyLong_FromLong(compare_arrays(args[0], args[1]));
+}
+
+/* rebind(array, own, function, number, pins, key): whether an array now stands in for an executor's own one, which is
+ * noted among the pins: what NDArray, what memory by another object, what was given. Only for an NDArray that can be used
+ * where it is; the function is the runtime's, which sets an input or output of that number. */
+PyObject *rebind(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+  (void)module;
+  if (n != 6 || Py_TYPE(args[0]) != class_of(kTVMNDArrayHandle) || !(compare_arrays(args[0], args[1]) & IN_PLACE) ||
+      !PyObject_TypeCheck(args[2], (PyTypeObject *)function_type) || !((Handle *)args[2])->handle)
+    Py_RETURN_FALSE;
+  PyObject *again = same_array(args[0], NULL), *bound = again ? PyTuple_Pack(3, args[1], again, args[0]) : NULL;
+  int rc = -1;
+  if (bound) {
+    TVMValue values[2];
+    int codes[2] = {kTVMArgInt, kTVMNDArrayHandle};
+    int64_t nothing;
+    values[0].v_int64 = PyLong_AsLongLong(args[3]);
+    values[1].v_int64 = (int64_t)((Handle *)again)->handle;
+    rc = tvm->call((uintptr_t)((Handle *)args[2])->handle, values, codes, 2, &nothing);
+    if (rc < 0)
+      raise_code(rc, args[2], Py_None);
+    else
+      rc = PyObject_SetItem(args[4], args[5], bound);
+  }
+  Py_XDECREF(again);
+  Py_XDECREF(bound);
+  if (rc < 0) return NULL;
+  Py_RETURN_TRUE;
 }
 
 /* copy_array(from, to): whether it has been done; only between arrays of one shape and type in the processor's memory. */

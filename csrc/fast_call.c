@@ -82,35 +82,37 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
   Room rooms[FEW];
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
   if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NOT_CALLED;
-  int any_array = 0;
+  int held = 0;
   for (Py_ssize_t i = 0; i < n; ++i) {
-    if (pack(args[i], &values[i], &codes[i], &rooms[i])) {
+    int more = pack(args[i], &values[i], &codes[i], &rooms[i]);
+    if (more < 0) {
       release(args, rooms, i);
       return NOT_CALLED;
     }
-    any_array |= codes[i] == kTVMDLTensorHandle;
+    held |= more;
   }
-  int code = any_array ? told_of_copies(args, rooms, n, copies) : 0;
-  if (code == 0 && Py_EnterRecursiveCall(" in a call of TVM's")) code = RAISED; /* a vectorcall does not count itself */
+  int code = held ? told_of_copies(args, rooms, n, copies) : 0;
   if (code) {
     release(args, rooms, n);
     return code;
   }
-  if (((Function *)self)->direct) {
-    lock_is_held = 1;
-    code = tvm->call(handle, values, codes, (int)n, bits);
-    lock_is_held = 0;
-  } else {
+  if (!((Function *)self)->direct) {
     PyThreadState *state = PyEval_SaveThread();
     code = tvm->call(handle, values, codes, (int)n, bits);
     PyEval_RestoreThread(state);
+  } else if (Py_EnterRecursiveCall(" in a call of TVM's") == 0) { /* a vectorcall does not count by itself */
+    lock_is_held = 1;
+    code = tvm->call(handle, values, codes, (int)n, bits);
+    lock_is_held = 0;
+    Py_LeaveRecursiveCall();
+  } else {
+    code = RAISED;
   }
-  Py_LeaveRecursiveCall();
-  if (code < 0) {
+  if (code < 0 && code != RAISED) {
     raise_of_call(code, self, args, n);
     code = RAISED;
   }
-  release(args, rooms, n);
+  if (held) release(args, rooms, n);
   return code;
 }
 
@@ -120,6 +122,8 @@ static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n, 
   int code = invoke(self, args, n, &bits, copies);
   return code < 0 ? NULL : to_python(code, bits);
 }
+
+PyObject *call_without_arguments(PyObject *function) { return call_in_c(function, NULL, 0, 1); }
 
 static PyObject *function_vectorcall(PyObject *self, PyObject *const *args, size_t nargs, PyObject *names) {
   Py_ssize_t n = COUNT_OF(nargs);

@@ -93,10 +93,10 @@ static int give(PyObject *value, TVMRetValueHandle ret) {
   Room room;
   int code;
   if (value == Py_None) return 0;
-  if (is_ndarray(value) || pack(value, &slot, &code, &room) || code == kTVMDLTensorHandle)
-    return give_in_python(value, ret);
+  int held = is_ndarray(value) ? -1 : pack(value, &slot, &code, &room);
+  if (held < 0 || code == kTVMDLTensorHandle) return give_in_python(value, ret);
   int rc = tvm->set_return(ret, &slot, &code, 1);
-  release_room(value, &room);
+  if (held) release_room(value, &room);
   if (rc) raise_code(rc, Py_None, Py_None);
   return rc;
 }

@@ -226,6 +226,7 @@ static PyObject *array_close(PyObject *self, PyObject *unused) {
 static PyMethodDef array_methods[] = {
     {"close", array_close, METH_NOARGS,
      "Lets go of the array; its memory lives on while a view of it does. Twice does no harm."},
+    {"_again", same_array, METH_NOARGS, "Another object for the same array: either may be closed."},
     {"_leased", leased, METH_NOARGS, "What keeps the memory when the array is closed."},
     {NULL, NULL, 0, NULL},
 };

@@ -149,7 +149,7 @@ static int pack_item(PyObject *item, TVMValue *slot, int *code, int *made) {
   *made = 0;
   if (is_ndarray(item) || type == &PyList_Type || type == &PyTuple_Type || type == &PyBytes_Type || type == device_type)
     return -1;
-  if (pack(item, slot, code, &room)) return -1;
+  if (pack(item, slot, code, &room) < 0) return -1;
   *made = is_callable(type);
   if (*code == kTVMPackedFuncHandle) return !maker.functions;
   if (*code == kTVMStr && maker.string) {
@@ -202,7 +202,7 @@ PyObject *make_array(PyObject *module, PyObject *items) {
 static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room) {
   *code = kTVMObjectHandle;
   slot->v_int64 = room->made = array_of(value);
-  return slot->v_int64 == 0;
+  return slot->v_int64 ? HELD : -1;
 }
 
 /* -------------------------------------------------------------------------------------------------------- callables */
@@ -228,7 +228,7 @@ int is_callable(PyTypeObject *type) {
 static int pack_callable(PyObject *value, TVMValue *slot, int *code, Room *room) {
   *code = kTVMPackedFuncHandle;
   slot->v_int64 = room->made = function_of(value);
-  return slot->v_int64 == 0;
+  return slot->v_int64 ? HELD : -1;
 }
 
 void release_room(PyObject *value, Room *room) {
@@ -241,19 +241,19 @@ void release_room(PyObject *value, Room *room) {
     tvm->release(room->made, kTVMPackedFuncHandle);
 }
 
-/* Fills the slot of an argument, which borrows from the value; what it needs beside that is let go of by release_room,
- * after the call. Not 0, with no error set: Python has to do it. */
+/* Fills the slot of an argument, which borrows from the value. HELD: release_room is to be called after the call.
+ * Less than 0, with no error set: Python has to do it. */
 int pack(PyObject *value, TVMValue *slot, int *code, Room *room) {
   PyTypeObject *type = Py_TYPE(value);
   if (type == &PyLong_Type) {
     int overflow;
     *code = kTVMArgInt;
     slot->v_int64 = PyLong_AsLongLongAndOverflow(value, &overflow);
-    return overflow;
+    return overflow ? -1 : 0;
   }
   if ((*code = code_of(type)) != NO_CODE) {
     slot->v_int64 = (int64_t)((Handle *)value)->handle;
-    return slot->v_int64 == 0;
+    return slot->v_int64 ? 0 : -1;
   }
   if (type == &PyUnicode_Type) return pack_str(value, slot, code);
   if (type == &PyFloat_Type) {

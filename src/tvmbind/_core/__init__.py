@@ -39,7 +39,7 @@ NAME = _choose()
 
 if TYPE_CHECKING or NAME == "pure":
     from .capsule import adopt, adopt_capsule, export_capsule
-    from .handle import compare, copy_array, lend
+    from .handle import compare, copy_array, lend, rebind
     from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function, quicken
 else:
     from .fast import (
@@ -57,6 +57,7 @@ else:
         lend,
         make_function,
         quicken,
+        rebind,
     )  # fmt: skip
 if TYPE_CHECKING or NAME == "fast":
     from . import _fast
@@ -151,6 +152,7 @@ __all__ = [
     "quicken",
     "quicken_method",
     "raise_error",
+    "rebind",
     "register",
     "register_class",
     "register_codec",

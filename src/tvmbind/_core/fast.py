@@ -24,11 +24,12 @@ from ._fast import (
     lend,
     make_function,
     quicken,
+    rebind,
 )  # fmt: skip
 
 __all__ = [
     "ArrayHandle", "Function", "Handle", "Registration", "adopt", "adopt_capsule", "alloc_array", "compare",
-    "copy_array", "export_capsule", "find_global", "lend", "make_function", "quicken",
+    "copy_array", "export_capsule", "find_global", "lend", "make_function", "quicken", "rebind",
 ]  # fmt: skip
 
 

@@ -119,6 +119,11 @@ class ArrayHandle(Handle):
         self._tensor = self._memory = self._shape = self._dtype = None  # type: ignore[attr-defined]
         return self
 
+    def _again(self) -> Any:
+        """Another object for the same array: either may be closed."""
+        owner = self._leased()
+        return type(self)._from_handle(self._open_handle(), owner)
+
     def _leased(self) -> Any:
         with _changing_owner:
             if self._owner is None:
@@ -144,6 +149,11 @@ SAME, IN_PLACE = 1, 2
 def compare(array: Any, other: Any) -> int:
     """What two arrays in the processor's memory have in common; 0 also where nobody looked."""
     return 0
+
+
+def rebind(array: Any, own: Any, function: Any, number: int, pins: dict[Any, Any], key: Any) -> bool:
+    """Whether an array now stands in for an executor's own one: here it is for slots.py to do."""
+    return False
 
 
 def copy_array(source: Any, target: Any) -> bool:

@@ -102,7 +102,7 @@ class AotModule(BufferedExecutor):
                 self._arrays.update({("input", i): self._get_input(i) for i in range(self.get_num_inputs())})
                 self._arrays.update({("output", i): self._get_output(i) for i in range(self._outputs_count)})
             bound = self._pins
-            self._main(*[bound[place].memory if place in bound else own for place, own in self._arrays.items()])
+            self._main(*[bound[place][1] if place in bound else own for place, own in self._arrays.items()])
         else:
             self._run()
         if self._copies:

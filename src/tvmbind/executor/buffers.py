@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from typing import Any, Optional, TypeVar, Union
 
+from .._core import quicken_method, rebind
 from ..benchmark import BenchmarkResult
 from ..device import Device
 from ..errors import TVMNotImplementedError, TVMValueError, ZeroCopyError
@@ -92,7 +93,9 @@ class BufferedExecutor:
         """
         if key is not None and not params:
             slot = self._inputs_by_key.get(key) or self._input(key)
-            slot.put(slot.check(value, copy), copy)
+            quick = slot.quick
+            if copy is True or quick is None or not rebind(value, *quick):
+                slot.put(slot.check(value, copy), copy)
             return
         if key is None and value is not None:
             raise TypeError("set_input got a value without an input's name")
@@ -309,3 +312,6 @@ class BufferedExecutor:
         except TVMNotImplementedError:
             takes = f"{self.get_num_inputs()} inputs"
         return f"<{name} {takes}>"
+
+
+quicken_method(BufferedExecutor, "run", "($self, **inputs)")

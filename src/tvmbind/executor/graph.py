@@ -247,7 +247,7 @@ class GraphModule(BufferedExecutor):
         def bind(value: Any) -> bool:
             return func._in_place(index, value) is not NotImplemented
 
-        return Slot(info, array, self._pins, place, None if refusal else bind, refusal)
+        return Slot(info, array, self._pins, place, None if refusal else bind, refusal, func)
 
     def _passed_on(self, kind: str, index: int) -> str:
         """Why the runtime would not see other memory for an input or output."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from .._core import IN_PLACE, compare, copy_array, problem_of
 from ..borrowed import BorrowedNDArray
 from ..errors import ZeroCopyError
+from ..function import PackedFunc
 from ..interchange import asarray, from_dlpack
 from ..module import Pins
 from ..ndarray import HOST, NDArray, readable
@@ -23,21 +24,9 @@ from .inputs import TensorInfo, fitting
 Bind = Callable[[Any], bool]
 
 
-class Bound(NamedTuple):
-    """What stands in for an executor's own array.
-
-    Attributes
-    ----------
-    own : NDArray
-    memory : NDArray or numpy.ndarray
-        What the runtime uses, by an object that nobody else can close.
-    given : NDArray or numpy.ndarray
-        What the caller gave.
-    """
-
-    own: NDArray
-    memory: Any
-    given: Any
+#: What stands in for an executor's own array: that array; what the runtime uses, by an object that nobody else can
+#: close; and what the caller gave.
+Bound = tuple[NDArray, Any, Any]
 
 
 class Slot:
@@ -57,14 +46,24 @@ class Slot:
         How other memory is bound; None if it cannot be.
     refusal : str
         Why it cannot be.
+    setter : PackedFunc, optional
+        The function that `bind` calls, with the number of the input or output and the memory, if that is all it does.
     """
 
     __slots__ = (
-        "_bind", "_dtype", "_key", "_ndarray", "_pins", "_shape", "_shown", "_view", "array", "info", "refusal",
+        "_bind", "_dtype", "_key", "_ndarray", "_pins", "_shape", "_shown", "_view", "array", "info", "quick",
+        "refusal",
     )  # fmt: skip
 
     def __init__(
-        self, info: TensorInfo, array: NDArray, pins: Pins, key: Any, bind: Optional[Bind], refusal: str = ""
+        self,
+        info: TensorInfo,
+        array: NDArray,
+        pins: Pins,
+        key: tuple[str, int],
+        bind: Optional[Bind],
+        refusal: str = "",
+        setter: Optional[PackedFunc] = None,
     ) -> None:
         self.info = info
         self.array = array
@@ -73,6 +72,8 @@ class Slot:
         self._pins = pins
         self._key = key
         self._bind = bind
+        #: The arguments of the core's `rebind`, but for the array.
+        self.quick = None if bind is None or setter is None else (array, setter, key[1], pins, key)
         # numpy's: taken once there is a reason to import it.
         self._ndarray: Any = None
         self._view: Any = None
@@ -82,7 +83,8 @@ class Slot:
         """The memory that the runtime uses, as an array for a caller, who may close it."""
         bound = self._pins.get(self._key)
         if bound is not None:
-            return _same(bound.memory) if isinstance(bound.memory, NDArray) else asarray(bound.memory, copy=False)
+            memory = bound[1]
+            return memory._again() if isinstance(memory, NDArray) else asarray(memory, copy=False)  # type: ignore[no-any-return]
         found = self._shown
         if found is None or found.closed:
             found = self._shown = from_dlpack(self.array)
@@ -119,7 +121,7 @@ class Slot:
         """
         if copy is not True:
             bound = self._pins.get(self._key)
-            if (bound is not None and value is bound.given) or self.bind(value):
+            if (bound is not None and value is bound[2]) or self.bind(value):
                 return
             if copy is False:
                 raise ZeroCopyError(f"{self.info.name or 'it'!r} cannot be set without a copy: {self.why_not(value)}")
@@ -139,12 +141,12 @@ class Slot:
         if isinstance(value, NDArray):
             if isinstance(value, BorrowedNDArray) or not _is_usable(value, self.array):
                 return False
-            memory = _same(value)
+            memory = value._again()
         elif self.array.device.device_type not in HOST:
             return False
         if not self._bind(memory):
             return False
-        self._pins[self._key] = Bound(self.array, memory, value)
+        self._pins[self._key] = (self.array, memory, value)
         return True
 
     def unbind(self) -> None:
@@ -172,12 +174,6 @@ class Slot:
 
 def _is_usable(array: NDArray, own: NDArray) -> bool:
     return compare(array, own) & IN_PLACE != 0 or (array.device == own.device and readable(array))
-
-
-def _same(array: NDArray) -> NDArray:
-    """Another object for the same array: either may be closed."""
-    owner = array._leased()
-    return NDArray._from_handle(array._open_handle(), owner)
 
 
 __all__ = ["Bound", "Slot"]
