@@ -63,6 +63,21 @@ def test_debug_get_output(digits, plain, models):
     np.testing.assert_array_equal(digits.debug_get_output("input").numpy(), images(models)[:1])
 
 
+@OLD
+def test_bound_memory_is_what_is_shown(digits, memory_at):
+    """Before 0.14 the runtime keeps arrays of its own beside the memory that kernels read and write."""
+    image, result = memory_at(0, 64).reshape(1, 1, 8, 8), memory_at(0, 10).reshape(1, 10)
+    image[:] = np.random.default_rng(0).random(image.shape)
+    digits.set_input("input", image, copy=False)
+    digits.set_output(0, result, copy=False)
+    np.testing.assert_array_equal(digits.debug_get_output("input").numpy(), image)
+    shown = digits.debug_get_output(SOFTMAX).numpy()
+    np.testing.assert_array_equal(shown, result)
+    assert shown.sum() == pytest.approx(1)
+    assert not np.shares_memory(shown, result)
+    assert digits.debug_get_output("p1").numpy().any()
+
+
 def test_inner_outputs_are_of_the_inputs_that_are_set_now(digits, plain, models):
     """The runtime itself goes on from the node that it executed last, with what was there."""
     one, other = images(models)[:1], images(models)[1:]

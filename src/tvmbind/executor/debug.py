@@ -13,7 +13,7 @@ from typing import Any, Optional, Union
 
 from ..benchmark import BenchmarkResult, check_numbers
 from ..container import Array
-from ..device import Device
+from ..device import Device, cpu
 from ..dtype import DataType
 from ..errors import TVMNotImplementedError
 from ..facts import TIME_EVALUATOR
@@ -115,7 +115,16 @@ class GraphModuleDebug(GraphModule):
         index, number = self._node(node), self._output_of(node, output)
         if index != self._executed:
             raise ValueError(f"the node {node!r} was not the last to be executed: use execute_node({node!r}) first")
-        return self._ask("get_node_output")(index, number)  # type: ignore[no-any-return]
+        bound = self._bound_at(index, number)
+        return self._ask("get_node_output")(index, number) if bound is None else bound  # type: ignore[no-any-return]
+
+    def _bound_at(self, index: int, number: int) -> Optional[NDArray]:
+        """A copy of an input, or of an output that `set_output` bound: the runtime still has its own array there."""
+        if self._nodes[index]["op"] == "null":
+            return self.get_input(self._nodes[index]["name"]).copyto(cpu(0))
+        places = [place for place, head in enumerate(self._graph()["heads"]) if head[:2] == [index, number]]
+        bound = next((place for place in places if ("output", place) in self._pins), None)
+        return None if bound is None else self.get_output(bound).copyto(cpu(0))
 
     def debug_get_output(self, node: Union[int, str], out: Any = None, output: int = 0) -> Any:
         """Computes the graph up to a node, and gives its output.
@@ -152,6 +161,8 @@ class GraphModuleDebug(GraphModule):
         return found if out is None else copied(found, out)
 
     def _output_of_old(self, index: int, number: int) -> NDArray:
+        if self._nodes[index]["op"] == "null":
+            return self.get_input(self._nodes[index]["name"]).copyto(cpu(0))
         entry = self._rows[index] + number
         if entry != index:  # it takes the one number for the other
             raise TVMNotImplementedError(f"{load_runtime().title} gives no outputs of what follows a node with several")
