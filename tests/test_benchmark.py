@@ -10,6 +10,7 @@ import pytest
 
 import tvmbind as tvm
 from runtime_here import can
+from tvmbind.benchmark import time_text
 
 RESULT = tvm.BenchmarkResult((3e-6, 1e-6, 2e-6, 4e-6))
 
@@ -141,3 +142,8 @@ def test_a_runtime_without_a_time_evaluator_is_timed_from_here(models, monkeypat
     assert c.numpy().tolist() == [2, 2, 2]
     with pytest.raises(tvm.TVMError):
         library.time_evaluator("myadd")(a)
+
+
+def test_durations_are_read_in_their_unit():
+    given = {0: "0 ns", 0.5: "500 ns", 1: "1 µs", 12.345: "12.3 µs", 999.6: "1 ms", 123456: "123 ms", 5e9: "5000 s"}
+    assert {value: time_text(value) for value in given} == given

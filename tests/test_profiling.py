@@ -90,7 +90,7 @@ def test_table(report):
     assert lines[1].startswith("nn_max_pool2d_1")  # the slowest
     assert "75.0  " + "█" * 12 in lines[1]
     assert report.table(sort=False).splitlines()[1].startswith("layout_transform")
-    assert "40.00 µs" in report.table()
+    assert "40 µs" in report.table()
     long = Report([Call(RELU + "_with_a_name_that_never_ends_" * 3 + "7", 1e6, "float32[1, 2, 3], float32[4]")])
     for width in (60, 100, 200):
         lines = long.table(width=width).splitlines()

@@ -172,7 +172,14 @@ def time_calls(
 
 def unit_of(seconds: float) -> tuple[float, str]:
     """The unit that a duration reads best in: how many seconds it is, and its name."""
-    return next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    return next((each for each in _UNITS if seconds >= 0.9995 * each[0]), _UNITS[-1])
+
+
+def time_text(microseconds: float) -> str:
+    """A duration to three digits, in the unit that it reads best in."""
+    scale, unit = unit_of(microseconds * 1e-6)
+    value = microseconds * 1e-6 / scale
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 
 def quantile(values: Any, part: float) -> float:

@@ -6,7 +6,7 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING
 
-from .benchmark import unit_of
+from .benchmark import time_text
 
 if TYPE_CHECKING:
     from .profiling import Call, Report
@@ -29,16 +29,11 @@ def page(report: Report) -> str:
     )
 
 
-def _time(microseconds: float) -> str:
-    scale, unit = unit_of(microseconds * 1e-6)
-    return f"{microseconds * 1e-6 / scale:.3g} {unit}"
-
-
 def _summary(report: Report) -> str:
     slowest = report.operators[0] if report.operators else None
-    tiles = [("time of all steps", _time(report.microseconds)), ("steps", str(len(report.calls)))]
+    tiles = [("time of all steps", time_text(report.microseconds)), ("steps", str(len(report.calls)))]
     if report.total is not None:
-        tiles.insert(1, ("whole run, with what is between", _time(report.total)))
+        tiles.insert(1, ("whole run, with what is between", time_text(report.total)))
     if slowest:
         tiles.append((f"in {slowest.name}", f"{slowest.percent:.0f} %"))
     return "\n".join(f"<div><b>{escape(value)}</b><span>{_breakable(name)}</span></div>" for name, value in tiles)
@@ -55,23 +50,21 @@ def _timeline(report: Report, colours: dict[str, int]) -> str:
         steps = [(number, call) for number, call in enumerate(report.calls, 1) if call.device == device]
         found.append(f'<p class="device">{escape(device)}</p><div class="flame"><div class="row">')
         for name, width in _groups([call for _, call in steps]):
-            text = f"{escape(name)}, {_time(width)}"
+            text = f"{escape(name)}, {time_text(width)}"
             found.append(
                 f'<i class="c{colours[name]} group" style="flex:{width:.6g}" title="{text}">'
                 f"<span>{escape(name)}</span></i>"
             )
         found.append('</div><div class="row">')
         for number, call in steps:
-            text = f"{number}. {escape(call.name)}, {_time(call.microseconds)}"
+            text = f"{number}. {escape(call.name)}, {time_text(call.microseconds)}"
             found.append(
                 f'<a class="c{colours[call.operator]}" href="#step{number}" style="flex:{call.microseconds:.6g}" '
                 f'title="{text}" aria-label="{text}"><span>{number}</span></a>'
             )
         end = sum(call.microseconds for _, call in steps)
-        found.append(
-            f'</div><div class="axis"><span>0</span><span>{_time(end / 2)}</span><span>{_time(end)}</span></div>'
-        )
-        found.append("</div>")
+        ticks = "".join(f"<span>{tick}</span>" for tick in ("0", time_text(end / 2), time_text(end)))
+        found.append(f'</div><div class="axis">{ticks}</div></div>')
     return "\n".join(found)
 
 
@@ -90,7 +83,9 @@ def _operators(report: Report, colours: dict[str, int]) -> str:
     most = max((each.percent for each in report.operators), default=0.0) or 1.0
     found = []
     for each in report.operators:
-        numbers = f"{_time(each.microseconds)}, {each.percent:.1f} %{f', {each.calls} calls' if each.calls > 1 else ''}"
+        numbers = (
+            f"{time_text(each.microseconds)}, {each.percent:.1f} %{f', {each.calls} calls' if each.calls > 1 else ''}"
+        )
         drawn = f'<i class="c{colours[each.name]}" style="width:{100 * each.percent / most:.4g}%"></i>'
         found.append(
             f'<li><div class="label"><span>{_breakable(each.name)}</span><span>{numbers}</span></div>'
@@ -111,7 +106,7 @@ def _step(number: int, call: Call, colours: dict[str, int]) -> str:
         f'<tr id="step{number}"><td data-n="step" class="n"><i class="c{colours[call.operator]} dot"></i>{number}</td>'
         f'<td data-n="function">{_breakable(call.name)}{layout}</td>'
         f'<td data-n="shapes" class="shapes">{shapes or "not told"}</td>'
-        f'<td data-n="time" class="num">{_time(call.microseconds)}{calls}</td>'
+        f'<td data-n="time" class="num">{time_text(call.microseconds)}{calls}</td>'
         f'<td data-n="part" class="num">{call.percent:.1f} %</td>'
         f'<td data-n="device">{escape(call.device)}</td></tr>'
     )
@@ -154,7 +149,7 @@ h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; }
 .row span { display: block; overflow: hidden; text-overflow: ellipsis; }
 .group span { text-align: left; padding-left: .4rem; }
 @container (max-width: 2.6rem) { .group span { display: none; } }
-@container (max-width: .9rem) { .row a span { display: none; } }
+@container (max-width: 1.3rem) { .row a span { display: none; } }
 .row a:hover, .row a:focus { outline: 2px solid var(--text); outline-offset: -2px; }
 .axis { display: flex; justify-content: space-between; border-top: 1px solid var(--line); padding-top: .15rem; }
 ul { list-style: none; margin: 0; padding: 0; }

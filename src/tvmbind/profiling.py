@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from .benchmark import bar, quantile
+from .benchmark import bar, quantile, time_text
 
 _COLUMNS = ("Name", "Operator", "Argument Shapes", "Layout", "Device", "Count", "Duration (us)", "Percent")
 #: The ending of a file -> the method that makes what it holds.
@@ -199,7 +199,7 @@ class Report:
         """What is known of the run besides its steps, a sentence each."""
         found = [f"{key}: {value}" for key, value in self.configuration.items()]
         if self.total is not None:
-            found.insert(0, f"the whole run: {self.total:.2f} µs, with what is between the steps")
+            found.insert(0, f"the whole run: {time_text(self.total)}, with what is between the steps")
         return found
 
     def __rich__(self) -> Any:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from tvmbind.benchmark import bar
+from tvmbind.benchmark import bar, time_text
 from tvmbind.cli import feeds, models, screen
 from tvmbind.cli.command import add_command, add_json_argument, user_mistakes
 from tvmbind.executor.profiler import HOWS
@@ -78,11 +78,11 @@ def _show(report: Report, top: int) -> None:
     ]  # fmt: skip
     screen.table(("Step", "Function", "us", "%", "", heading), rows, title=report.title, right=(0, 2, 3))
     screen.line("")
-    whole = f"{report.microseconds:.2f} µs in {len(report.calls)} steps"
+    whole = f"{time_text(report.microseconds)} in {len(report.calls)} steps"
     if len(slowest) > top:
         rest = sum(call.microseconds for _, call in slowest[top:])
-        whole += f"; {rest:.2f} µs of them in {len(slowest) - top} that are not shown"
-    between = None if report.total is None else f"{report.total:.2f} µs, with what is between the steps"
+        whole += f"; {time_text(rest)} of it in {len(slowest) - top} that are not shown"
+    between = None if report.total is None else f"{time_text(report.total)}, with what is between the steps"
     settings = ((key.lower(), str(value)) for key, value in report.configuration.items())
     screen.facts([("steps", whole), ("whole run", between), *settings])
 
