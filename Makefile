@@ -13,7 +13,7 @@ NATIVE := pyproject.toml setup.py build_ffi.py $(wildcard cdefs/*.h csrc/*.c csr
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: bench bench-all bench-calls bench-loop bench-instructions bench-copies bench-threads bench-imports
-.PHONY: help demo test test-matrix lint imagenet models check-models clean runtime
+.PHONY: help demo test test-matrix fuzz lint imagenet models check-models clean runtime
 
 help:  ## list what there is
 	@echo "make TARGET, one of:"
@@ -36,6 +36,11 @@ test: $(VENV)/.done-test $(VENV)/.done-plot  ## run the tests, on TVM 0.16 (0.9,
 test-matrix: $(VENV)/.done-test $(VENV)/.done-plot  ## run them on every runtime that can be had; makes README's table
 	@$(BIN)/tvmbind runtime install 0.16 0.9 0.8 0.27 >/dev/null
 	@$(BIN)/python tools/test_matrix.py $(ARGS)
+
+fuzz: $(VENV)/.done-test  ## load 10,000 corrupted models on each of TVM 0.16 and tvm-ffi; keeps what is bad in out/fuzz
+	@$(BIN)/tvmbind runtime install 0.16 0.27 >/dev/null
+	@$(BIN)/python tools/fuzz_artifacts.py $(ARGS)
+	@TVMBIND_LIBRARY=tvm-ffi $(BIN)/python tools/fuzz_artifacts.py $(ARGS)
 
 lint: $(VENV)/.done-lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .

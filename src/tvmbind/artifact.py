@@ -12,7 +12,7 @@ import re
 import struct
 from typing import NamedTuple, Optional
 
-from . import load_errors
+from . import elf, load_errors
 from .errors import TVMOSError
 from .library import COMPILED_BY, RuntimeInfo
 
@@ -41,6 +41,8 @@ class Artifact(NamedTuple):
         Whether it needs a thread pool.
     init_once : bool
         Whether it needs a function that libtvm_ffi has from 0.1.5 on.
+    shared : bool
+        Whether the system's loader opens it.
     """
 
     file: str
@@ -48,6 +50,7 @@ class Artifact(NamedTuple):
     by_name: bool
     parallel: bool
     init_once: bool
+    shared: bool
 
 
 def look(file: str, fmt: str = "") -> Artifact:
@@ -63,7 +66,7 @@ def look(file: str, fmt: str = "") -> Artifact:
     if not os.path.isfile(file):
         raise TVMOSError(f"cannot load {file}: {load_errors.file_problem(file) or 'it is no file'}")
     if (fmt or os.path.splitext(file)[1][1:].lower()) not in SHARED:
-        return Artifact(file, "", False, False, False)
+        return Artifact(file, "", False, False, False, False)
     problem = load_errors.file_problem(file)
     if problem:
         raise TVMOSError(f"cannot load {file}: {problem}")
@@ -73,11 +76,15 @@ def look(file: str, fmt: str = "") -> Artifact:
 def scan(file: str) -> Artifact:
     """What is seen of a library, whether it is for this system or not."""
     with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        problem = elf.problem(data)
+        if problem:
+            raise TVMOSError(f"cannot load {file}: {problem}")
         modern = data.find(_OF_MODERN) >= 0
         classic = not modern and any(data.find(name) >= 0 for name in _OF_CLASSIC)
         by_name = any(data.find(name) >= 0 for name in _BY_NAME)
         parallel, init_once = data.find(_PARALLEL) >= 0, data.find(_INIT_ONCE) >= 0
-    return Artifact(file, "tvm-ffi" if modern else "classic" if classic else "", by_name, parallel, init_once)
+    abi = "tvm-ffi" if modern else "classic" if classic else ""
+    return Artifact(file, abi, by_name, parallel, init_once, True)
 
 
 def check(artifact: Artifact, info: RuntimeInfo) -> None:

@@ -10,7 +10,7 @@ import struct
 from typing import Any, Optional, Union
 from weakref import WeakValueDictionary
 
-from . import _core, artifact
+from . import _core, artifact, load_errors
 from ._core import Handle, check
 from ._tvm import ffi, lib
 from .benchmark import BenchmarkResult, check_numbers, time_calls
@@ -399,8 +399,11 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     artifact.check(seen, info)
     if seen.by_name:
         promote()
+    opened = _open(seen)
     out = ffi.new("TVMModuleHandle *")
     code = lib.TVMModLoadFromFile(os.fsencode(file), fmt.encode(), out)
+    if opened:
+        lib.tvmb_close(opened)
     if code:
         artifact.check_loader(seen, info, _core.last_error_text())
         _core.raise_error(code, default=TVMOSError)
@@ -409,6 +412,17 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     if not info.has("6-argument kernels"):
         _files[module._identity()] = file
     return module
+
+
+def _open(seen: artifact.Artifact) -> Any:
+    """Opens a library with all that it needs: the runtime would look for a function at its first call, and die."""
+    if not seen.shared:
+        return ffi.NULL
+    opened = lib.tvmb_open(os.fsencode(seen.file), 0, 1)
+    if not opened:
+        reason = ffi.string(lib.tvmb_open_error()).decode(errors="replace")
+        raise TVMOSError(load_errors.explain(reason, seen.file))
+    return opened
 
 
 def system_lib(symbol_prefix: str = "") -> Module:

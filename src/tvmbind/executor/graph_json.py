@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dtype import DataType
 from ..errors import TVMValueError
 
 _KEYS = ("nodes", "arg_nodes", "heads", "attrs", "node_row_ptr")
@@ -46,26 +47,97 @@ def _problem(graph: dict[str, Any]) -> str:
         return f"{len(nodes)} nodes, and rows for {len(rows) - 1}"
     if any(not 0 < after - before < _LARGEST for before, after in zip(rows, rows[1:])):
         return "its rows do not go up"
+    arguments = [number for number, node in enumerate(nodes) if node["op"] == "null"]
+    if sorted(graph["arg_nodes"]) != arguments:
+        return f"its inputs are {graph['arg_nodes']}, and its nodes say {arguments}"
+    if len({nodes[number]["name"] for number in arguments}) < len(arguments):
+        return "two inputs have one name"
     for number, node in enumerate(nodes):
+        no_input = node["op"] == "null" and (node["inputs"] or _width(rows, number) != 1)
+        if no_input or not isinstance(node["name"], str):
+            return f"node {number} is no input"
         if node["op"] not in ("null", "tvm_op"):
             return f"node {number} ({node['name']}) is a {node['op']!r}"
         if node["op"] == "tvm_op":
             attrs = node.get("attrs", node.get("attr"))
             outputs = int(attrs["num_outputs"])
-            if int(attrs["num_inputs"]) != len(node["inputs"]) or outputs > rows[number + 1] - rows[number]:
+            if int(attrs["num_inputs"]) != len(node["inputs"]) or outputs != _width(rows, number):
                 return f"node {number} ({node['name']}) has other numbers of inputs and outputs than it says"
         for entry in node["inputs"]:
             if not 0 <= entry[0] < number or not _in_row(rows, entry):
                 return f"node {number} ({node['name']}) takes {entry}, which is not before it"
-    if any(not 0 <= node < len(nodes) for node in graph["arg_nodes"]):
-        return f"the inputs {graph['arg_nodes']} are not among its {len(nodes)} nodes"
-    if any(not 0 <= entry[0] < len(nodes) or not _in_row(rows, entry) for entry in graph["heads"]):
+    heads = graph["heads"]
+    if not heads or any(not 0 <= entry[0] < len(nodes) or not _in_row(rows, entry) for entry in heads):
         return f"the outputs {graph['heads']} are not among its {len(nodes)} nodes"
-    return _attribute_problem(graph["attrs"], rows[-1])
+    return _attribute_problem(graph["attrs"], rows[-1]) or _memory_problem(graph) or _function_problem(graph)
+
+
+def _width(rows: list[int], node: int) -> int:
+    return rows[node + 1] - rows[node]
 
 
 def _in_row(rows: list[int], entry: list[int]) -> bool:
-    return 0 <= entry[1] < rows[entry[0] + 1] - rows[entry[0]]
+    return 0 <= entry[1] < _width(rows, entry[0])
+
+
+def _function_problem(graph: dict[str, Any]) -> str:
+    """A function that is called as two: where the compiler wrote a hash of it, that and all arrays are always the same.
+
+    Most kernels do not check the extents of what they are given.
+    """
+    rows, shapes, dtypes = graph["node_row_ptr"], graph["attrs"]["shape"][1], graph["attrs"]["dltype"][1]
+    seen: dict[str, Any] = {}
+    for number, node in enumerate(graph["nodes"]):
+        attrs = node.get("attrs", node.get("attr")) if node["op"] == "tvm_op" else {}
+        if "hash" not in attrs or attrs["func_name"] in ("__nop", "__copy"):
+            continue
+        arrays = [rows[entry[0]] + entry[1] for entry in node["inputs"]] + list(range(rows[number], rows[number + 1]))
+        called = attrs["hash"], attrs.get("flatten_data"), [(shapes[array], dtypes[array]) for array in arrays]
+        if seen.setdefault(attrs["func_name"], called) != called:
+            return f"node {number} ({node['name']}) calls {attrs['func_name']} with other arrays than another node does"
+    return ""
+
+
+def _memory_problem(graph: dict[str, Any]) -> str:
+    """Arrays that are overwritten before they are read, and nodes that nothing reads: no compiler writes such."""
+    nodes, rows, places = graph["nodes"], graph["node_row_ptr"], graph["attrs"]["storage_id"][1]
+    # What is in each place: the array that was computed there. One that is passed on stays that array.
+    held: dict[int, int] = {}
+    given: set[int] = set()
+    same = list(range(rows[-1]))
+    read: set[int] = set()
+
+    def stale(entry: list[int]) -> bool:
+        read.add(entry[0])
+        array = rows[entry[0]] + entry[1]
+        return held[places[array]] != same[array]
+
+    for number, node in enumerate(nodes):
+        if node["op"] == "null":
+            array = rows[number]
+            if places[array] in held:
+                return f"the input {node['name']!r} shares its memory"
+            held[places[array]] = array
+            given.add(places[array])
+    for number, node in enumerate(nodes):
+        if node["op"] == "null":
+            continue
+        if any(stale(entry) for entry in node["inputs"]):
+            return f"node {number} ({node['name']}) reads what was overwritten"
+        passes = node.get("attrs", node.get("attr"))["func_name"] == "__nop"
+        for array in range(rows[number], rows[number + 1]):
+            first = rows[node["inputs"][0][0]] + node["inputs"][0][1] if passes and node["inputs"] else -1
+            if first >= 0 and places[first] == places[array]:
+                same[array] = same[first]
+            elif places[array] in given:
+                return f"node {number} ({node['name']}) overwrites an input"
+            held[places[array]] = same[array]
+    if any(stale(entry) for entry in graph["heads"]):
+        return "an output is overwritten"
+    for number, node in enumerate(nodes):
+        if number not in read and node["op"] != "null":
+            return f"nothing reads node {number} ({node['name']})"
+    return ""
 
 
 def _attribute_problem(attrs: dict[str, Any], entries: int) -> str:
@@ -78,6 +150,9 @@ def _attribute_problem(attrs: dict[str, Any], entries: int) -> str:
     # The runtime makes a list as long as the largest.
     if any(not 0 <= number < entries for number in attrs["storage_id"][1]):
         return "a storage_id is out of range"
+    for dtype in attrs["dltype"][1]:
+        if DataType(dtype).lanes != 1:
+            return f"no array is of {dtype}"
     for shape in attrs["shape"][1]:
         size = 1
         for extent in shape:
