@@ -299,3 +299,96 @@ for case in cases:
 """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# ------------------------------------------------------------------------------------------- files, read lazily
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a params file; returns its path."""
+
+    def write(params):
+        (tmp_path / "p").write_bytes(params if isinstance(params, bytes) else tvm.save_param_dict(params))
+        return tmp_path / "p"
+
+    return write
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+def test_a_file_is_a_mapping(written, dtype, shape):
+    params = {"w": example(dtype, shape), "of another length": example()}
+    same(tvm.load_param_dict(written(params)), params)
+
+
+@pytest.mark.parametrize("name", ["digits/deploy.params", "many/deploy.params", "modern/relax/relax_params.params"])
+def test_a_compiled_model_s_file_lazily(name):
+    path = ROOT / "models" / name
+    params = tvm.load_param_dict(path)
+    assert isinstance(params, tvm.ParamFile)
+    assert tvm.save_param_dict(params) == path.read_bytes()
+    with pytest.raises(KeyError):
+        params["nope"]
+    assert "nope" not in params
+
+
+def test_arrays_over_the_file_do_not_change_it(written):
+    """Aligned ones are the file's own pages, all others copies; and each array keeps what it needs."""
+    params = {f"p{'x' * length}": example(shape=(64,)) for length in range(130)}
+    path = written(params)
+    before, lazily = path.read_bytes(), tvm.load_param_dict(path)
+    arrays = {name: lazily[name] for name in lazily}
+    del lazily
+    path.unlink()
+    same(arrays, params)
+    for array in arrays.values():
+        array.numpy()[...] = 7
+    path.write_bytes(before)
+    same(tvm.load_param_dict(path), params)
+
+
+def test_bfloat16_in_a_file(written):
+    params = {"w": np.array([0.5, -2, 3], of_ml_dtypes("bfloat16"))}
+    same(tvm.load_param_dict(written(params)), params)
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_files(written, case):
+    with pytest.raises(tvm.TVMValueError):
+        tvm.load_param_dict(written(HOSTILE[case]))
+
+
+def test_every_truncation_of_a_file_is_an_error(written):
+    data = tvm.save_param_dict({"a": example(), "bc": example("int8", (3,))})
+    for length in range(len(data)):
+        with pytest.raises(tvm.TVMValueError):
+            tvm.load_param_dict(written(data[:length]))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    for path in (tmp_path / "nope", tmp_path):
+        with pytest.raises(tvm.TVMOSError, match="cannot read"):
+            tvm.load_param_dict(path)
+
+
+def test_a_large_file_takes_no_memory_before_it_is_read(run_python, tmp_path):
+    """Of a gigabyte, of which the disk holds next to nothing: opened and one small array read."""
+    large = one(b"large", ndim=1, shape=(2**28,), nbytes=2**30, data=b"")
+    names = struct.pack("<QQQ", LIST_MAGIC, 0, 2) + struct.pack("<Q", 5) + b"large" + struct.pack("<Q", 1) + b"w"
+    head = names + struct.pack("<Q", 2) + large[16 + 8 + 8 + 5 + 8 :]
+    with open(tmp_path / "p", "wb") as file:
+        file.write(head)
+        file.seek(len(head) + 2**30)
+        file.write(one()[16 + 8 + 9 + 8 :])
+    done = run_python(
+        f"""
+import pathlib, resource, tvmbind as tvm
+tvm.load_runtime(); import numpy
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+params = tvm.load_param_dict(pathlib.Path({str(tmp_path / "p")!r}))
+print(list(params), params["w"].numpy().tolist())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000)
+"""
+    )
+    assert done.stdout.splitlines() == ["['large', 'w'] [0.0, 0.0]", "True"]

@@ -38,11 +38,12 @@ from .library import RuntimeInfo, dlpack_version, load_runtime, runtime_info
 from .model import Model, load_model
 from .module import Module, load_module, system_lib
 from .ndarray import NDArray, array, empty
-from .params import load_param_dict, save_param_dict
+from .params import ParamFile, load_param_dict, save_param_dict
 
 __all__ = [
     "ADT", "AotModule", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "GraphModuleDebug",
-    "InternalError", "Map", "Model", "Module", "NDArray", "Object", "OpaqueHandle", "PackedFunc", "PerformanceWarning",
+    "InternalError", "Map", "Model", "Module", "NDArray", "Object", "OpaqueHandle", "PackedFunc", "ParamFile",
+    "PerformanceWarning",
     "RelaxVirtualMachine", "RuntimeInfo", "RuntimeNotFoundError", "ShapeTuple", "String", "TVMArithmeticError",
     "TVMAssertionError", "TVMAttributeError", "TVMError", "TVMIndexError", "TVMKeyError", "TVMMemoryError",
     "TVMNotImplementedError", "TVMOSError", "TVMTypeError", "TVMValueError", "TensorInfo", "VirtualMachine",

@@ -22,7 +22,7 @@ from .executor.virtual_machine import Machine
 from .library import load_runtime
 from .module import Module, load_module
 from .ndarray import NDArray
-from .params import load_param_dict
+from .params import ParamFile
 
 #: Makes an executor; one that shares the weights of another that is given.
 Make = Callable[[Optional[Any]], Any]
@@ -51,10 +51,8 @@ def prepare(paths: Sequence[Union[str, os.PathLike[str]]], devices: list[Device]
     """
     library, graph, params, keep = layout.find(paths)
     text = _text(graph) if graph else None
-    raw = _bytes(params) if params else None
     module = _load(library)  # before the params: it decides which generation of runtime is needed
-    weights = load_param_dict(raw) if raw is not None else {}
-    make, weights = _maker(module, library, text, raw, weights, devices)
+    make, weights = _maker(module, library, text, ParamFile(params) if params else None, devices)
     return _Maker(make, keep), weights
 
 
@@ -85,20 +83,19 @@ def _maker(
     module: Module,
     file: str,
     graph: Optional[str],
-    raw: Optional[bytes],
-    weights: dict[str, NDArray],
+    params: Optional[ParamFile],
     devices: list[Device],
 ) -> tuple[Make, dict[str, NDArray]]:
     kind = module.type_key
     if graph is not None and (kind in _MACHINES or kind == "AotExecutorFactory"):
         raise TVMValueError(f"{file} needs no graph: it is of type {kind}; leave the .json out")
     if graph is not None:
-        return _graph_maker(module, graph, raw, weights, devices), {}
+        return _graph_maker(module, graph, params, devices), {}
     if kind in _MACHINES:
         machine: Any = _MACHINES[kind]
-        return (lambda like: machine(module, devices)), weights
+        return (lambda like: machine(module, devices)), dict(params or {})
     if kind in _FACTORIES:
-        if raw is not None and kind == "AotExecutorFactory":
+        if params is not None and kind == "AotExecutorFactory":
             raise TVMValueError(f"{file} has its weights in it: leave the .params out")
         executor: Any = _FACTORIES[kind]
         make_module = _factory_function(module, file)
@@ -108,27 +105,25 @@ def _maker(
             if isinstance(made, GraphModule) and module._find("get_graph_params", False) is None:
                 # Before 0.9 a factory does not tell which inputs are the weights that it has set.
                 made._weights.update(filter(_is_weight, made._input_names()))
-            if raw is not None:
-                made.load_params(raw)
+            if params is not None:
+                made.load_params(params)
             return made
 
         return make_of_factory, {}
     if load_runtime().abi != "classic":
         raise TVMValueError(f"{file} holds compiled functions only and is no model: take load_module(path)[name](...)")
-    lost = "its graph (.json) and its weights (.params) are" if raw is None else "its graph (.json) is"
+    lost = "its graph (.json) and its weights (.params) are" if params is None else "its graph (.json) is"
     raise TVMValueError(
         f"{file} holds compiled functions only: {lost} missing. To call functions, take load_module(path)[name](...)"
     )
 
 
-def _graph_maker(
-    module: Module, text: str, raw: Optional[bytes], weights: dict[str, NDArray], devices: list[Device]
-) -> Make:
+def _graph_maker(module: Module, text: str, params: Optional[ParamFile], devices: list[Device]) -> Make:
     graph = check_graph(text)
     names = [graph["nodes"][node]["name"] for node in graph["arg_nodes"]]
-    lost = [name for name in names if name not in weights and _is_weight(name)]
+    lost = [name for name in names if name not in (params or ()) and _is_weight(name)]
     if lost:
-        what = "the weights (.params) are missing" if raw is None else "these params belong to another model"
+        what = "the weights (.params) are missing" if params is None else "these params belong to another model"
         raise TVMValueError(
             f"{what}: the graph takes {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}. If these are inputs, "
             "take graph_executor.create(json, lib, device)"
@@ -141,10 +136,10 @@ def _graph_maker(
             if "no such function" not in str(error):
                 raise
             raise TVMValueError(f"the graph and the library are of two models: {error}") from error
-        if raw is not None and like is not None and load_runtime().has("shared weights"):
-            made.share_params(like, raw)
-        elif raw is not None:
-            made.load_params(raw)
+        if params is not None and like is not None and load_runtime().has("shared weights"):
+            made.share_params(like, params)
+        elif params is not None:
+            made.load_params(params)
         return made
 
     return make
@@ -171,11 +166,6 @@ def _factory_function(module: Module, file: str) -> Any:
         f"{file} is a {module.type_key} of another name than 'default', which cannot be told from it: take "
         'load_module(path)["its name"](device)'
     )
-
-
-def _bytes(file: str) -> bytes:
-    with open(file, "rb") as opened:
-        return opened.read()
 
 
 def _text(file: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
 from ..device import Device
@@ -18,10 +18,10 @@ from ..function import get_global_func
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray
-from ..params import load_param_dict
+from ..params import ParamFile, load_param_dict, names_only
 from .buffers import BufferedExecutor
 from .graph_json import check_graph
-from .inputs import TensorInfo, fitting
+from .inputs import TensorInfo
 from .slots import Slot
 
 #: Noted among the pins, which every object for an executor has: that its weights are another's.
@@ -167,37 +167,49 @@ class GraphModule(BufferedExecutor):
         names = (graph["nodes"][head[0]]["name"] for head in graph["heads"])
         return [info._replace(name=name) for info, name in zip(found, names)]
 
-    def load_params(self, params_bytes: Union[bytes, bytearray]) -> None:
-        """Sets weights from the contents of a ``.params`` file.
+    def load_params(self, params_bytes: Union[bytes, bytearray, ParamFile]) -> None:
+        """Sets weights from a ``.params`` file.
+
+        Parameters
+        ----------
+        params_bytes : bytes or ParamFile
+            The file's contents; or what `load_param_dict` gives for a path, from which the weights are copied one
+            after the other.
 
         Raises
         ------
         TVMValueError
             If the file is damaged, or belongs to another model: a name, shape or element type differs.
         """
-        params = load_param_dict(params_bytes)
-        for name, value in params.items():
-            try:
-                buffer = self._buffer_of_model(name)
-                fitting(value, TensorInfo(name, buffer.shape, buffer.dtype))
-            except TVMValueError:
-                raise
-            except (TypeError, ValueError) as error:
-                raise TVMValueError(f"these params belong to another model: {error}") from None
+        contents = None if isinstance(params_bytes, ParamFile) else bytes(params_bytes)
+        params: Mapping[str, NDArray] = (
+            params_bytes if isinstance(params_bytes, ParamFile) else load_param_dict(params_bytes)
+        )
+        for name, value in (params.headers if isinstance(params, ParamFile) else params).items():
+            buffer = self._buffer_of_model(name)
+            if (value.shape, value.dtype) != (buffer.shape, buffer.dtype):
+                raise TVMValueError(
+                    f"these params belong to another model: input {name!r} takes {buffer.dtype} of shape "
+                    f"{buffer.shape}, got {value.dtype} of shape {value.shape}"
+                )
         self._own(params)
-        self.module["load_params"](bytes(params_bytes))
+        if contents is not None:
+            self.module["load_params"](contents)
+        else:
+            for name in params:
+                self._buffer_of_model(name).copyfrom(params[name])
         self._weights.update(params)
         self._inputs = None
 
-    def share_params(self, other: GraphModule, params_bytes: Union[bytes, bytearray]) -> None:
+    def share_params(self, other: GraphModule, params_bytes: Union[bytes, bytearray, ParamFile]) -> None:
         """Uses another executor's arrays for the weights that a ``.params`` file names.
 
         Parameters
         ----------
         other : GraphModule
             Another executor of the same graph; its weights are set.
-        params_bytes : bytes
-            The contents of the ``.params`` file.
+        params_bytes : bytes or ParamFile
+            The file's contents, or what `load_param_dict` gives for a path.
 
         Raises
         ------
@@ -211,7 +223,8 @@ class GraphModule(BufferedExecutor):
             raise TypeError(f"expected the other executor as a GraphModule, got {type(other).__name__}")
         if other.module == self.module:
             raise ValueError("an executor cannot share its own weights")
-        names = list(load_param_dict(params_bytes))
+        params = params_bytes if isinstance(params_bytes, ParamFile) else load_param_dict(params_bytes)
+        names = list(params)
         # The runtime looks none of this up: it takes what has the same number in the other executor.
         for name in names:
             mine, theirs = (
@@ -228,7 +241,7 @@ class GraphModule(BufferedExecutor):
         self._pins[_SHARES] = True
         if not hasattr(sys, "getrefcount"):
             gc.collect()  # PyPy would let go of them later, and TVM wants nobody to hold what it replaces
-        self.module["share_params"](other.module, bytes(params_bytes))
+        self.module["share_params"](other.module, names_only(params))
         self._weights.update(names)
         self._inputs = None
 
