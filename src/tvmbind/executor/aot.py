@@ -9,6 +9,7 @@ import re
 from typing import Any, Optional
 
 from .._core import problem_of
+from ..dtype import DataType
 from ..errors import TVMError, TVMNotImplementedError
 from ..library import load_runtime
 from ..module import Module
@@ -70,6 +71,17 @@ class AotModule(BufferedExecutor):
         if self._names is None:
             raise TVMNotImplementedError(f"{load_runtime().title} does not tell the names of inputs")
         return self._names[index]
+
+    def get_input_info(self) -> tuple[dict[str, tuple[int, ...]], dict[str, DataType]]:
+        """Shapes and element types of the inputs, by name.
+
+        Raises
+        ------
+        TVMNotImplementedError
+            If this runtime does not tell their names (before 0.12).
+        """
+        infos = [info._replace(name=self.get_input_name(index)) for index, info in enumerate(self.inputs)]
+        return {i.name: i.shape for i in infos}, {i.name: i.dtype for i in infos}  # type: ignore[misc]
 
     def get_input_index(self, name: str) -> int:
         """The number of an input; -1 if there is none of that name."""

@@ -107,6 +107,14 @@ class BufferedExecutor:
         for slot, value in zip(slots, values):
             slot.put(value, copy)
 
+    def set_input_zero_copy(self, key: Union[str, int, None] = None, value: Any = None, **params: Any) -> None:
+        """`set_input` with ``copy=False``, as TVM calls it."""
+        self.set_input(key, value, copy=False, **params)
+
+    def set_output_zero_copy(self, key: Union[str, int], value: Any) -> None:
+        """`set_output` with ``copy=False``, as TVM calls it."""
+        self.set_output(key, value, copy=False)
+
     def set_output(self, key: Union[str, int], value: Any, copy: Optional[bool] = None) -> None:
         """Says where an output goes, from the next run on.
 

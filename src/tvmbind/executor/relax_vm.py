@@ -6,13 +6,13 @@ Source: TVM's ``runtime/relax_vm/vm.cc`` and ``runtime/relax_vm.py`` (0.16 to 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Optional, Union
 
 from ..container import Array, Object, ShapeTuple
 from ..device import Device
 from ..errors import TVMAttributeError, TVMError, TVMNotImplementedError, TVMTypeError
-from ..function import PackedFunc
+from ..function import PackedFunc, convert
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, array
@@ -211,6 +211,44 @@ class RelaxVirtualMachine(Machine):
                 raise IndexError(f"{func_name} has no output {list(place)}: there are {size}")
             found = found[index]
         return found
+
+    def set_instrument(self, instrument: Union[PackedFunc, Callable[..., Any], None]) -> None:
+        """A function to call before and after each call of the machine's: TVM's ``VMInstrumentReturnKind``.
+
+        Parameters
+        ----------
+        instrument : callable or None
+            Takes the function that is called, its name, whether this is before it, what it returned (None before) and
+            its arguments. Returns None or 0 to go on, 1 to skip the call. None: no more.
+
+        Raises
+        ------
+        TVMNotImplementedError
+            If this machine has no such function.
+        """
+        if self.module._find("set_instrument", False) is None:
+            raise TVMNotImplementedError(f"{load_runtime().title} has a machine of Relax's without instruments")
+        call = (lambda *_: None) if instrument is None else instrument
+        if not callable(call):
+            raise TypeError(f"expected a function, or None, got {type(instrument).__name__}")
+
+        def answer(*args: Any) -> int:
+            found = call(*args)
+            return 0 if found is None else int(found)
+
+        self._function("set_instrument")(convert(answer))
+
+    def time_evaluator(self, func_name: str, dev: Optional[Device] = None, *args: Any, **options: Any) -> Any:
+        """A function that times a function of the machine's inside the runtime; `Module.time_evaluator` says how.
+
+        Call it with the function's arguments. Of what `save_function` saved it takes none; for ``"invoke_stateful"``
+        (on what `set_input` set) it takes the name of the function.
+        """
+        evaluator = self.module.time_evaluator(func_name, dev or self.device, *args, **options)
+        if func_name in self._saved or func_name == "invoke_stateful":
+            return evaluator
+        self.get_function_arity(func_name)
+        return lambda *given, **named: evaluator(*self._arguments(func_name, given, named))
 
     def profile(self, func_name: str, *args: Any, **named: Any) -> Report:
         """As `Machine.profile`. On tvm-ffi each kernel is timed on its own, with the arguments that it had in a run."""

@@ -7,7 +7,7 @@ executable loads only in the version of TVM that compiled it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
 from ..container import ADT, Array, Object
@@ -193,6 +193,28 @@ class VirtualMachine(Machine):
     def invoke_stateful(self, func_name: str, *args: Any, **named: Any) -> None:
         """As `invoke`, but `get_outputs` has the result."""
         self._result, self._has_result = self.invoke(func_name, *args, **named), True
+
+    def invoke_with_outputs(
+        self, func_name: str, input_args: Optional[Mapping[str, Any]], output_args: Sequence[Any]
+    ) -> None:
+        """Runs a function, whose results go to these arrays.
+
+        Parameters
+        ----------
+        func_name : str
+        input_args : mapping of str to array_like, or None
+            The arguments by name; None for what `set_input` set.
+        output_args : sequence of NDArray or writable numpy array
+            As `set_output` has them; for this run only.
+        """
+        if input_args is not None:
+            self.set_input(func_name, **input_args)
+        before = self._targets.get(func_name, ())
+        self.set_output(func_name, *output_args)
+        try:
+            self.invoke(func_name)
+        finally:
+            self._targets[func_name] = before
 
     def get_outputs(self) -> list[Any]:
         """What the last `invoke_stateful` gave: the items of the tuple that it was, or the one array.
