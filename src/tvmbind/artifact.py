@@ -68,6 +68,9 @@ def look(file: str, fmt: str = "") -> Artifact:
     if (fmt or os.path.splitext(file)[1][1:].lower()) not in SHARED:
         return Artifact(file, "", False, False, False, False)
     problem = load_errors.file_problem(file)
+    if not problem:
+        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            problem = elf.problem(data)
     if problem:
         raise TVMOSError(f"cannot load {file}: {problem}")
     return scan(file)
@@ -76,9 +79,6 @@ def look(file: str, fmt: str = "") -> Artifact:
 def scan(file: str) -> Artifact:
     """What is seen of a library, whether it is for this system or not."""
     with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        problem = elf.problem(data)
-        if problem:
-            raise TVMOSError(f"cannot load {file}: {problem}")
         modern = data.find(_OF_MODERN) >= 0
         classic = not modern and any(data.find(name) >= 0 for name in _OF_CLASSIC)
         by_name = any(data.find(name) >= 0 for name in _BY_NAME)
