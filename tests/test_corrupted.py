@@ -77,3 +77,22 @@ def test_what_is_whole_loads(models, tmp_path):
     path = damaged(models, tmp_path, 0, b"\x7f")
     assert tvm.load_module(path).type_key
     np.testing.assert_equal(path.read_bytes(), (models / LIBRARY).read_bytes())
+
+
+def test_what_a_library_carries(models, tmp_path):
+    """A register of the bytecode that is not there, by another number of registers: memory of others', once."""
+    if INFO.abi == "classic" and not INFO.has("Relax VM"):
+        pytest.skip(f"{INFO.title} has no Relax VM")
+    data = (models / "machines" / "relax_identity.so").read_bytes()
+    place = data.index(b"\4\0\0\0\0\0\0\0main") + 12
+    start, end, arguments, registers = struct.unpack_from("<4q", data, place)
+    assert (start, end, arguments, registers) == (0, 4, 1, 2)
+    for numbers, match in (
+        ((0, 4, 1, 1), "in register 1"),
+        ((0, 5, 1, 2), "no instructions"),
+        ((-1, 4, 1, 2), "no instructions"),
+        ((0, 4, 2, 2), "other numbers"),
+    ):
+        (tmp_path / "a.so").write_bytes(data[:place] + struct.pack("<4q", *numbers) + data[place + 32 :])
+        with pytest.raises(tvm.TVMOSError, match=f"what it carries is damaged.*{match}"):
+            tvm.load_module(tmp_path / "a.so")

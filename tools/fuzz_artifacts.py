@@ -66,7 +66,7 @@ MODERN = {
     "relax_nested": ("modern/machines", ("relax_nested.so",)),
 }
 #: What is corrupted, and how often.
-KINDS = {"graph": 25, "params": 20, "headers": 30, "archive": 6, "swapped": 4}
+KINDS = {"graph": 25, "params": 20, "headers": 30, "blob": 15, "archive": 6, "swapped": 4}
 
 
 def models():

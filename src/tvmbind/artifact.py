@@ -70,10 +70,21 @@ def look(file: str, fmt: str = "") -> Artifact:
     problem = load_errors.file_problem(file)
     if not problem:
         with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            problem = elf.problem(data)
+            problem = elf.problem(data) or _problem_inside(data)
     if problem:
         raise TVMOSError(f"cannot load {file}: {problem}")
     return scan(file)
+
+
+def _problem_inside(data: mmap.mmap) -> Optional[str]:
+    """What is wrong with what a library carries for the runtime."""
+    from . import carried  # here, not above: it needs arrays, and these a runtime
+
+    for name, blob in elf.data_of(data, carried.SYMBOLS).items():
+        problem = carried.problem(blob, carried.SYMBOLS[name])
+        if problem:
+            return problem
+    return None
 
 
 def scan(file: str) -> Artifact:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, Optional
 
 _LOAD, _DYNAMIC, _NOTE, _TLS, _UNWIND, _RELRO, _PROPERTY = 1, 2, 4, 7, 0x6474E550, 0x6474E552, 0x6474E553
@@ -93,6 +93,20 @@ def problem(data: Any) -> Optional[str]:
     return None
 
 
+def data_of(data: Any, names: Collection[bytes]) -> dict[bytes, bytes]:
+    """The contents of the symbols of these names that a library defines as data.
+
+    Parameters
+    ----------
+    data : buffer
+        The whole file, of which `problem` found nothing wrong.
+    names : collection of bytes
+    """
+    if bytes(data[:6]) != b"\x7fELF\2\1" or not any(data.find(name) >= 0 for name in names):
+        return {}
+    return _Library(data).contents(names)
+
+
 class _Library:
     def __init__(self, data: Any) -> None:
         self.data = data
@@ -115,6 +129,22 @@ class _Library:
         self._relocations()
         self._versions()
         self._starters()
+
+    def contents(self, names: Collection[bytes]) -> dict[bytes, bytes]:
+        """As `data_of`."""
+        self._header()
+        self._segments()
+        self._sections()
+        self._dynamic()
+        found = {}
+        for index in range(self._symbol_count()):
+            symbol = _Symbol(*self._unpack("IBBHQQ", self.dynamic[_SYMTAB] + 24 * index))
+            name = self._text(symbol.name)
+            if name in names and symbol.section and symbol.info & 15 == 1:
+                size = symbol.size or 8 + self._unpack("Q", symbol.value)[0]
+                start = self._at(symbol.value, size)
+                found[name] = bytes(self.data[start : start + size])
+        return found
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -573,4 +603,4 @@ def _gnu_hash(name: bytes) -> int:
     return found
 
 
-__all__ = ["problem"]
+__all__ = ["data_of", "problem"]
