@@ -71,7 +71,7 @@ def main():
         for step, recipe, title in STEPS:
             run(step, recipe, title, python)
     except compile_env.CompileEnvironmentError as problem:
-        print(problem, file=sys.stderr)
+        print(f"tools/build_imagenet.py: {problem}", file=sys.stderr)
         return 2
     complete.write_text(wanted)
     return 0
