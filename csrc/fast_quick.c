@@ -135,7 +135,7 @@ static PyObject *empty(PyObject *function, PyObject *const *args, Py_ssize_t n, 
 
 /* ------------------------------------------------------------------------------------------------------- methods */
 
-enum { NUMPY, DLPACK, DLPACK_DEVICE, RUN, METHODS };
+enum { NUMPY, COPY, DLPACK, DLPACK_DEVICE, RUN, METHODS };
 static PyObject *in_python[METHODS]; /* the Python functions */
 
 static int is_plain(PyObject *array) {
@@ -148,6 +148,25 @@ static PyObject *array_numpy(PyObject *self, PyObject *const *args, Py_ssize_t n
   Py_INCREF(view); /* making another may run anything */
   PyObject *made = PyObject_GetItem(view, Py_Ellipsis);
   Py_DECREF(view);
+  return made;
+}
+
+static PyObject *array_copy(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names) {
+  const DLTensor *from = is_plain(self) ? (const DLTensor *)(uintptr_t)((Handle *)self)->handle : NULL;
+  if (n || names || !from || from->device.device_type != 1 || from->ndim > FEW || !tvm->contiguous(from))
+    return call_python(in_python[COPY], self, args, n, names);
+  PyObject *keep = leased(self, NULL); /* another thread may close the array meanwhile */
+  PyObject *made = keep ? new_array(Py_TYPE(self), from->shape, from->ndim, from->dtype, from->device) : NULL;
+  if (made) {
+    PyThreadState *state = PyEval_SaveThread();
+    int rc = tvm->copy_array((DLTensor *)from, (DLTensor *)(uintptr_t)((Handle *)made)->handle, NULL);
+    PyEval_RestoreThread(state);
+    if (rc) {
+      raise_code(rc, Py_None, Py_None);
+      Py_CLEAR(made);
+    }
+  }
+  Py_XDECREF(keep);
   return made;
 }
 
@@ -272,6 +291,7 @@ PyObject *quicken_method(PyObject *module, PyObject *args) {
     const char *name;
     Quick function;
   } known[METHODS] = {{"numpy", array_numpy},
+                      {"copy", array_copy},
                       {"__dlpack__", array_dlpack},
                       {"__dlpack_device__", array_dlpack_device},
                       {"run", executor_run}};

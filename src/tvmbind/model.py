@@ -67,6 +67,9 @@ class Model:
         found = executor.inputs(self._entry) if isinstance(executor, Machine) else executor.inputs
         self.inputs = [info for info in found if info.name not in self._weights]
         self._places = set(range(len(self.inputs)))
+        self._keys = [info.name or index for index, info in enumerate(self.inputs)]
+        # To bind memory for one run costs more than to copy this little.
+        self._copies = True if all(map(_is_little, self.inputs)) else None
         named = reversed(list(enumerate(self.inputs)))
         self._place_by_name = {info.name or str(place): place for place, info in named}
         _models.add(self)
@@ -215,8 +218,7 @@ class Model:
 
     def _set(self, values: list[Any]) -> None:
         assert not isinstance(self.executor, Machine)
-        keys = [info.name or index for index, info in enumerate(self.inputs)]
-        self.executor._set_inputs(list(zip(keys, values)))
+        self.executor._set_inputs(list(zip(self._keys, values)), self._copies)
 
     def _compute(self, values: list[Any]) -> list[Any]:
         if isinstance(self.executor, Machine):
@@ -314,6 +316,9 @@ class Model:
         return f"<Model {', '.join(map(str, self.inputs))} by {kind} on {self.device}>"
 
 
+_LITTLE = 16384  # bytes
+
+
 class _Running:
     """One run at a time; a run inside a run, by a callback, would wait for itself."""
 
@@ -340,6 +345,15 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _is_little(info: TensorInfo) -> bool:
+    if info.dtype is None or info.shape is None:
+        return False
+    size = info.dtype.itemsize
+    for extent in info.shape:
+        size *= extent if isinstance(extent, int) else _LITTLE + 1
+    return size <= _LITTLE
 
 
 def _copy(value: Any) -> Any:

@@ -467,6 +467,7 @@ def array(x: Any, device: Optional[Device] = None) -> NDArray:
 
 
 _core.quicken_method(NDArray, "numpy", "($self)")
+_core.quicken_method(NDArray, "copy", "($self)")
 _core.quicken_method(NDArray, "__dlpack_device__", "($self)")
 _core.quicken_method(NDArray, "__dlpack__", "($self, *, stream=None, max_version=None, dl_device=None, copy=None)")
 _core.register_codec(NDArray, _NDARRAY)

@@ -204,7 +204,7 @@ class BufferedExecutor:
         """Lets go of what `set_input` did not copy."""
         for place in list(self._pins):
             if place[0] == "input":
-                self._input(place[1]).unbind()
+                (self._inputs_by_key.get(place[1]) or self._input(place[1])).unbind()
 
     def _forget_slots(self) -> None:
         """Uses the executor's own arrays only, and lets go of them."""
