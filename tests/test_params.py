@@ -366,6 +366,11 @@ def test_every_truncation_of_a_file_is_an_error(written):
             tvm.load_param_dict(written(data[:length]))
 
 
+def test_bytes_after_the_end_of_a_file_are_an_error(written):
+    with pytest.raises(tvm.TVMValueError, match="4 bytes follow"):
+        tvm.load_param_dict(written(one() + b"more"))
+
+
 def test_files_that_cannot_be_read(tmp_path):
     for path in (tmp_path / "nope", tmp_path):
         with pytest.raises(tvm.TVMOSError, match="cannot read"):

@@ -337,10 +337,12 @@ class _Body:
         return True
 
     def allocates(self, arguments: list[tuple[int, int]]) -> bool:
-        """``alloc_storage(machine, size, device, dtype)``."""
+        """``alloc_storage(machine, size, device, dtype, kind of memory)``."""
         given = self.constant(arguments[1]) if len(arguments) > 3 else None
         sized = given is None or (isinstance(given, tuple) and given[0] == _SHAPE)
-        return len(arguments) in (4, 5) and arguments[0] == (_REGISTER, _MACHINE) and sized
+        scope = self.constant(arguments[4]) if len(arguments) > 4 else None
+        known = scope is None or (isinstance(scope, tuple) and scope[0] == "text" and _SCOPE.match(scope[1]))
+        return len(arguments) in (4, 5) and arguments[0] == (_REGISTER, _MACHINE) and sized and bool(known)
 
     def makes_tensor(self, arguments: list[tuple[int, int]]) -> bool:
         """``alloc_tensor(storage, offset, shape, dtype)``."""
@@ -355,6 +357,7 @@ class _Body:
         return len(arguments) >= 2 and arguments[0][0] == _REGISTER and arguments[0][1] != _MACHINE
 
 
+_SCOPE = re.compile(r"\Z|global(\Z|[.:])")
 #: What returns something else than memory. (An argument may be memory, and an item of a tuple.)
 _OTHERS = ("alloc_shape_heap", "alloc_tensor", "make_prim_value", "make_shape", "null_value", "reshape", "shape_of")
 _NO_STORAGE = tuple(f"vm.builtin.{name}" for name in _OTHERS)

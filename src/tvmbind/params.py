@@ -235,6 +235,8 @@ class ParamFile(Mapping[str, NDArray]):
             header = self.headers[name] = read_header(reader, name)
             self._places[name] = reader.at
             reader.take(header.nbytes, f"the array {name!r}")
+        if reader.at < len(reader.data):
+            raise TVMValueError(f"the params are damaged: {len(reader.data) - reader.at} bytes follow the last array")
 
     def __getitem__(self, name: str) -> NDArray:
         header, start = self.headers[name], self._places[name]
