@@ -91,6 +91,17 @@ def test_input_info_of_aot(models):
 
 
 @pytest.mark.needs("graph executor")
+def test_run_from_inputs(models):
+    files = [models / "digits" / name for name in ("libdeploy.so", "deploy.json", "deploy.params")]
+    model, x = tvm.load_model(*files).executor, np.ones((1, 1, 8, 8), "float32")
+    (first,) = model.run_from_inputs({"input": x})
+    (second,) = model.run_from_inputs({"input": x * 0}, tvm.cpu())
+    model.run(input=x)
+    np.testing.assert_array_equal(first.numpy(), model.get_output(0).numpy())
+    assert (second.numpy() != first.numpy()).any()
+
+
+@pytest.mark.needs("graph executor")
 def test_zero_copy_by_tvm_s_names(models):
     files = [models / "digits" / name for name in ("libdeploy.so", "deploy.json", "deploy.params")]
     model = tvm.load_model(*files).executor

@@ -6,11 +6,12 @@ The runtime would copy whatever has the right number of bytes: names, shapes and
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import Any, Optional, TypeVar, Union
 
 from .._core import quicken_method, rebind
 from ..benchmark import BenchmarkResult
-from ..device import Device
+from ..device import Device, cpu
 from ..errors import TVMNotImplementedError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
 from ..interchange import from_dlpack
@@ -236,6 +237,12 @@ class BufferedExecutor:
     def _copy_outputs(self) -> None:
         for index, where in self._copies.items():
             copied(self._output(index).array, where)
+
+    def run_from_inputs(self, inputs: Mapping[str, Any], device: Optional[Device] = None) -> list[NDArray]:
+        """Sets inputs, computes, and returns copies of all outputs on a device, the host if not given."""
+        self._set_inputs(list(inputs.items()))
+        self.run()
+        return [self.get_output(index).copyto(device or cpu(0)) for index in range(self._outputs_count)]
 
     def get_output(self, index: int, out: Any = None) -> NDArray:
         """An output of the last run.
