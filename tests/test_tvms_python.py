@@ -127,3 +127,20 @@ def test_one_process_with_tvms_python(order):
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+
+
+def test_its_library_is_found_without_importing_it():
+    code = f"""
+import sys, tvmbind
+print(tvmbind.load_runtime({INFO.abi!r}).path, "tvm" in sys.modules, "tvm_ffi" in sys.modules)
+"""
+    env = {key: value for key, value in os.environ.items() if key != "TVMBIND_LIBRARY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**env, "XDG_DATA_HOME": "/nowhere"}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    path, *imported = done.stdout.split()
+    assert Path(path).name == "libtvm_runtime.so"
+    assert any(folder in Path(path).parents for folder in _FOLDERS)
+    assert imported == ["False", "False"]
