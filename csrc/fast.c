@@ -12,7 +12,7 @@ static PyObject *setup(PyObject *module, PyObject *args) {
     const char *name;
     PyObject **place;
   } wanted[] = {
-      {"call", &python.call}, {"decode", &python.decode}, {"give", &python.give},
+      {"call", &python.call}, {"in_place", &python.in_place}, {"decode", &python.decode}, {"give", &python.give},
       {"end_borrowing", &python.end_borrowing}, {"raise_error", &python.raise_error}, {"park", &python.park},
       {"find", &python.find}, {"bool_code", &python.bool_code}, {"numbers", &python.numbers},
       {"waiting", &python.waiting}, {"parked", &python.parked}, {"numpy_type", &python.numpy_type},

@@ -57,6 +57,9 @@ typedef struct {
   PyObject *weakrefs;
   uint64_t handle; /* 0: closed */
   PyObject *owner; /* NULL or None: this object owns the handle */
+  int users;       /* calls under way that were given the handle */
+  uint64_t late;   /* a handle that was closed during such calls, and is let go of after the last; */
+  PyObject *late_owner;
 } Handle;
 
 /* With room for what is known of an array; all of it is None until it is asked for. */
@@ -94,6 +97,7 @@ typedef union {
 typedef struct {
   PyObject *call;          /* (function, *args): a call with any arguments */
   PyObject *for_handle;    /* (function, *args): a call whose result is a handle */
+  PyObject *in_place;      /* (function, *args): the same if they can go as they are, else NotImplemented */
   PyObject *decode;        /* (code, bits): any value of TVM's */
   PyObject *give;          /* (ret, value): any result of a callback */
   PyObject *end_borrowing; /* (tensors, error or None) */
@@ -119,6 +123,8 @@ PyObject *make_type(PyObject *module, PyType_Spec *spec, PyObject *base, const c
 int handle_traverse(PyObject *self, visitproc visit, void *arg);
 void handle_dealloc(PyObject *self);
 void let_go(Handle *self);
+void hold(PyObject *self);
+void end_hold(PyObject *self);
 void release_handle(uint64_t handle, int code);
 int register_type(PyObject *type, int code);
 int code_of(PyTypeObject *type);

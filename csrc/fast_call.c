@@ -52,6 +52,15 @@ PyObject *call_python(PyObject *func, PyObject *first, PyObject *const *args, Py
   return result;
 }
 
+/* Whether an argument of this code is an object with a handle: not numpy's, not what was made for the call. */
+static int is_held(PyObject *arg, int code) {
+  enum {
+    HANDLES = 1 << kTVMDLTensorHandle | 1 << kTVMObjectHandle | 1 << kTVMModuleHandle | 1 << kTVMPackedFuncHandle |
+              1 << kTVMNDArrayHandle
+  };
+  return (1 << code & HANDLES) && code_of(Py_TYPE(arg)) != NO_CODE;
+}
+
 static PyObject *raise_of_call(int code, PyObject *self, PyObject *const *args, Py_ssize_t n) {
   PyObject *given = tuple_of(NULL, args, n);
   if (given) raise_code(code, self, given);
@@ -59,8 +68,29 @@ static PyObject *raise_of_call(int code, PyObject *self, PyObject *const *args, 
   return NULL;
 }
 
-static void release(PyObject *const *args, Room *rooms, Py_ssize_t n) {
-  for (Py_ssize_t i = 0; i < n; ++i) release_room(args[i], &rooms[i]);
+static void release(PyObject *const *args, int *codes, Room *rooms, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (is_held(args[i], codes[i]))
+      end_hold(args[i]);
+    else
+      release_room(args[i], &rooms[i]);
+}
+
+static void end_function(PyObject *self) {
+  end_hold(self);
+  if (!((Handle *)self)->handle && !((Handle *)self)->users) Py_CLEAR(((Function *)self)->keep);
+}
+
+/* As call_python, of a method of a function's, which and whose arguments may be closed meanwhile. */
+static PyObject *call_held(PyObject *method, PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names) {
+  hold(self);
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (code_of(Py_TYPE(args[i])) != NO_CODE) hold(args[i]);
+  PyObject *result = call_python(method, self, args, n, names);
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (code_of(Py_TYPE(args[i])) != NO_CODE) end_hold(args[i]);
+  end_function(self);
+  return result;
 }
 
 enum { RAISED = -1000, NOT_CALLED };
@@ -75,25 +105,33 @@ static int told_of_copies(PyObject *const *args, const Room *rooms, Py_ssize_t n
   return warn_of_copies(first, args[first], count) ? RAISED : 0;
 }
 
-/* Calls with these arguments if they all can go as they are: the result's type code. RAISED: an error is set. */
-static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *bits, int copies) {
+/* Calls with these arguments if they all can go as they are: the result's type code, and the result as Python has it
+ * if that is wanted. RAISED: an error is set. */
+static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *bits, int copies, PyObject **result) {
   TVMValue values[FEW];
   int codes[FEW];
   Room rooms[FEW];
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
   if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NOT_CALLED;
-  int held = 0;
+  int held = 0, used = 0;
+  hold(self);
   for (Py_ssize_t i = 0; i < n; ++i) {
     int more = pack(args[i], &values[i], &codes[i], &rooms[i]);
     if (more < 0) {
-      release(args, rooms, i);
+      release(args, codes, rooms, i);
+      end_function(self);
       return NOT_CALLED;
     }
     held |= more;
+    if (is_held(args[i], codes[i])) {
+      hold(args[i]);
+      used = 1;
+    }
   }
   int code = held ? told_of_copies(args, rooms, n, copies) : 0;
   if (code) {
-    release(args, rooms, n);
+    release(args, codes, rooms, n);
+    end_function(self);
     return code;
   }
   if (!((Function *)self)->direct) {
@@ -111,16 +149,20 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
   if (code < 0 && code != RAISED) {
     raise_of_call(code, self, args, n);
     code = RAISED;
+  } else if (code >= 0 && result) { /* before anything is freed: that may call TVM, and this may be text that the next call changes */
+    *result = to_python(code, *bits);
   }
-  if (held) release(args, rooms, n);
+  if (held || used) release(args, codes, rooms, n);
+  end_function(self);
   return code;
 }
 
 /* The same, with the result as Python has it; NULL with no error set if nothing was called. */
 static PyObject *call_in_c(PyObject *self, PyObject *const *args, Py_ssize_t n, int copies) {
+  PyObject *result = NULL;
   int64_t bits;
-  int code = invoke(self, args, n, &bits, copies);
-  return code < 0 ? NULL : to_python(code, bits);
+  invoke(self, args, n, &bits, copies, &result);
+  return result;
 }
 
 PyObject *call_without_arguments(PyObject *function) { return call_in_c(function, NULL, 0, 1); }
@@ -129,7 +171,7 @@ static PyObject *function_vectorcall(PyObject *self, PyObject *const *args, size
   Py_ssize_t n = COUNT_OF(nargs);
   PyObject *result = names ? NULL : call_in_c(self, args, n, 1);
   /* What C cannot pack, and errors of arguments. */
-  return result || PyErr_Occurred() ? result : call_python(python.call, self, args, n, names);
+  return result || PyErr_Occurred() ? result : call_held(python.call, self, args, n, names);
 }
 
 /* Of classes that Python code made of this one, before CPython 3.12. */
@@ -138,8 +180,7 @@ static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs)
   Py_ssize_t n = PyTuple_Size(args);
   if (n <= FEW && kwargs == NULL) {
     for (Py_ssize_t i = 0; i < n; ++i) few[i] = PyTuple_GetItem(args, i);
-    result = call_in_c(self, few, n, 1);
-    if (result || PyErr_Occurred()) return result;
+    return function_vectorcall(self, few, (size_t)n, NULL);
   }
   PyObject *all = PyTuple_New(n + 1);
   if (all == NULL) return NULL;
@@ -148,7 +189,13 @@ static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs)
     Py_INCREF(each);
     PyTuple_SetItem(all, i, each);
   }
+  hold(self);
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (code_of(Py_TYPE(PyTuple_GetItem(args, i))) != NO_CODE) hold(PyTuple_GetItem(args, i));
   result = PyObject_Call(python.call, all, kwargs);
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (code_of(Py_TYPE(PyTuple_GetItem(args, i))) != NO_CODE) end_hold(PyTuple_GetItem(args, i));
+  end_function(self);
   Py_DECREF(all);
   return result;
 }
@@ -156,17 +203,15 @@ static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs)
 /* The call, if every argument can go as it is; else NotImplemented, and nothing has been called. */
 static PyObject *function_in_place(PyObject *self, PyObject *const *args, Py_ssize_t n) {
   PyObject *result = call_in_c(self, args, n, 0);
-  if (result || PyErr_Occurred()) return result;
-  Py_INCREF(Py_NotImplemented);
-  return Py_NotImplemented;
+  return result || PyErr_Occurred() ? result : call_held(python.in_place, self, args, n, NULL);
 }
 
 /* As a call, but the result is the handle itself, for an object that would arrive as something else. */
 static PyObject *function_for_handle(PyObject *self, PyObject *const *args, Py_ssize_t n) {
   int64_t bits;
-  int code = invoke(self, args, n, &bits, 1);
+  int code = invoke(self, args, n, &bits, 1, NULL);
   if (code == RAISED) return NULL;
-  return code < 0 ? call_python(python.for_handle, self, args, n, NULL) : PyLong_FromLongLong(bits);
+  return code < 0 ? call_held(python.for_handle, self, args, n, NULL) : PyLong_FromLongLong(bits);
 }
 
 /* A new object of this class, which takes over the reference to the function; name and keep may be NULL. */
@@ -220,7 +265,7 @@ static PyObject *function_name(PyObject *self, void *unused) {
 static PyObject *function_close(PyObject *self, PyObject *unused) {
   (void)unused;
   let_go((Handle *)self);
-  Py_CLEAR(((Function *)self)->keep);
+  if (!((Handle *)self)->users) Py_CLEAR(((Function *)self)->keep);
   Py_RETURN_NONE;
 }
 

@@ -84,13 +84,35 @@ void release_handle(uint64_t handle, int code) {
   PyErr_Restore(type, value, traceback);
 }
 
+static void release_of(Handle *self, uint64_t handle, PyObject *owner) {
+  if (owner == NULL || owner == Py_None) release_handle(handle, inherited_code(Py_TYPE(self)));
+  Py_XDECREF(owner);
+}
+
 void let_go(Handle *self) {
   uint64_t handle = self->handle;
   PyObject *owner = self->owner;
   self->handle = 0;
   self->owner = NULL;
-  if (owner == NULL || owner == Py_None) release_handle(handle, inherited_code(Py_TYPE(self)));
-  Py_XDECREF(owner);
+  if (self->users && handle) {
+    self->late = handle;
+    self->late_owner = owner;
+  } else {
+    release_of(self, handle, owner);
+  }
+}
+
+/* A call has the handle: another thread, or a callback of the call, may close it meanwhile. */
+void hold(PyObject *self) { ++((Handle *)self)->users; }
+
+void end_hold(PyObject *given) {
+  Handle *self = (Handle *)given;
+  if (--self->users || !self->late) return;
+  uint64_t handle = self->late;
+  PyObject *owner = self->late_owner;
+  self->late = 0;
+  self->late_owner = NULL;
+  release_of(self, handle, owner);
 }
 
 void handle_dealloc(PyObject *self) {

@@ -135,11 +135,11 @@ class NDArray(ArrayHandle):
             known = lend(self)
         if known is not None:
             return known[...]  # type: ignore[no-any-return]
+        owner = self._leased()  # first of all: another thread may close this
         dtype = self.dtype.numpy()
         tensor = self._dl()
         if tensor.device.device_type not in HOST:
             return self._copy_to_host(np.empty(self.shape, dtype))
-        owner = self._leased()
         start = ffi.cast(_char_pointer, tensor.data) + tensor.byte_offset
         # The buffer keeps this cdata, the cdata its destructor, and that the lease: no view dangles.
         memory = ffi.gc(start, owner.keep)
@@ -158,9 +158,10 @@ class NDArray(ArrayHandle):
         return np.ndarray(self.shape, dtype, ffi.buffer(memory, extent), strides=strides)
 
     def _copy_to_host(self, target: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        memory = ffi.from_buffer(target, require_writable=True)
+        memory, kept = ffi.from_buffer(target, require_writable=True), self._leased()
         check(lib.TVMArrayCopyToBytes(self._dl(), memory, target.nbytes))
         check(lib.TVMSynchronize(*self.device, ffi.NULL))
+        del kept
         return target
 
     def copyfrom(self, source: Any) -> NDArray:
@@ -230,10 +231,12 @@ class NDArray(ArrayHandle):
 
     def _take(self, source: NDArray) -> NDArray:
         """Copies from an array of the same shape and element type; returns this one."""
+        kept = self._leased(), source._leased()  # another thread may close either
         theirs, mine = source._dl(), self._dl()
         check(lib.TVMArrayCopyFromTo(theirs, mine, ffi.NULL))
         if mine.device.device_type not in HOST or theirs.device.device_type not in HOST:
             check(lib.TVMSynchronize(*self.device, ffi.NULL))
+        del kept
         return self
 
     def _fill(self, data: Any) -> None:
@@ -243,9 +246,10 @@ class NDArray(ArrayHandle):
 
     def _to_bytes(self) -> bytes:
         """The raw bytes of the memory, in C order."""
-        target = bytearray(self.nbytes)
+        target, kept = bytearray(self.nbytes), self._leased()
         if target:
             check(lib.TVMArrayCopyToBytes(self._dl(), ffi.from_buffer(target), self.nbytes))
+        del kept
         return bytes(target)
 
     def _check_same(self, other: NDArray) -> None:

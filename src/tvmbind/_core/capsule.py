@@ -63,8 +63,9 @@ def consume(capsule: Any, foreign: Foreign) -> None:
 
 def export(array: ArrayHandle, versioned: bool, code: int, bits: int, lanes: int, flags: int) -> Foreign:
     """A managed tensor of an array, with this element type and these flags (of the versioned form)."""
-    managed = ffi.new("uintptr_t *")
+    managed, kept = ffi.new("uintptr_t *"), array._leased()  # another thread may close it
     rc = lib.tvmb_export(array._handle, versioned, (code, bits, lanes), flags, managed)
+    del kept
     if rc:
         raise_error(rc)
     return Foreign(int(managed[0]), versioned)

@@ -75,6 +75,7 @@ _fast.setup(
     {
         "call": pure.Function.__call__,
         "for_handle": pure.Function.call_for_handle,
+        "in_place": pure.Function._in_place,
         "decode": decode.decode,
         "give": callback.give,
         "end_borrowing": callback.end_borrowing,

@@ -22,6 +22,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+#: Calls under way, and some that are over: of each the memory for its result, the function, the arguments.
+calls: list[list[Any]] = []
+#: What was closed and is to be freed, once no call has it: object, handle, owner, and what a function keeps.
+closed_late: list[tuple[Any, int, Optional[object], Any]] = []
+
+
+def free_late() -> None:
+    """Frees what was closed, except for what a call still has: another thread, or a callback of it, closed that."""
+    for _ in range(len(closed_late)):
+        try:
+            entry = closed_late.pop(0)
+        except IndexError:  # another thread was faster
+            return
+        found, handle, owner, _ = entry
+        if any(function is found or any(each is found for each in args) for _, function, args in calls):
+            closed_late.append(entry)
+        elif owner is None:
+            found._free(handle)
+
+
 class Handle:
     """A native handle, as an integer address, with its owner.
 
@@ -59,8 +79,12 @@ class Handle:
         with _changing_owner:
             handle, owner = self._handle, self._owner
             self._handle, self._owner = 0, None
-        if handle and owner is None:
-            self._free(handle)
+        self._close_late(handle, owner)
+
+    def _close_late(self, handle: int, owner: Optional[object]) -> None:
+        if handle:
+            closed_late.append((self, handle, owner, getattr(self, "_keep", None)))
+            free_late()
 
     def _open_handle(self) -> int:
         if not self._handle:
@@ -138,8 +162,7 @@ class ArrayHandle(Handle):
         with _changing_owner:
             handle, owner = self._handle, self._owner
             self._handle, self._owner, self._memory = 0, None, None
-        if handle and owner is None:
-            self._free(handle)
+        self._close_late(handle, owner)
 
 
 #: What `compare` tells: shapes and element types are the same; and the first array can be used where it is.

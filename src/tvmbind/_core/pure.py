@@ -18,7 +18,7 @@ from . import callback, decode, encode
 from .callback import Registration, make_function
 from .encode import Copied, Restore, Unshared, Write, plan_for
 from .fork import FreshThread
-from .handle import ArrayHandle, Handle
+from .handle import ArrayHandle, Handle, calls, closed_late, free_late
 from .report import raise_error
 
 __all__ = ["ArrayHandle", "Function", "Handle", "Registration", "alloc_array", "find_global", "make_function"]
@@ -37,9 +37,18 @@ try:
     from __pypy__ import add_memory_pressure as _tell_of_memory  # type: ignore[import-not-found]
 except ImportError:
     _tell_of_memory = None
-# Memory for results. A list is a free list that threads can share: append and pop are atomic.
-_results: list[Any] = [ffi.new(_new_result)]
-_take_result, _give_result = _results.pop, _results.append
+
+
+def _new_slot() -> list[Any]:
+    slot = [ffi.new(_new_result), None, ()]
+    calls.append(slot)
+    return slot
+
+
+# Of calls: memory for the result, and while one is under way the function and its arguments, which are not freed
+# before it ends. A list is a free list that threads can share: append and pop are atomic.
+_slots: list[list[Any]] = [_new_slot()]
+_take_slot, _give_slot = _slots.pop, _slots.append
 
 
 class Function(Handle):
@@ -67,9 +76,11 @@ class Function(Handle):
         if copy is not None:
             return _call_with_copies(self, args, copy)
         try:
-            result = _take_result()
+            slot = _take_slot()
         except IndexError:
-            result = ffi.new(_new_result)
+            slot = _new_slot()
+        slot[1], slot[2] = self, args
+        result = slot[0]
         try:
             if not args:
                 code = _call_ints(self._handle, 0, _NULL, result)
@@ -95,7 +106,10 @@ class Function(Handle):
         except (struct.error, OverflowError) as error:
             raise _explain(error, self, args) from None
         finally:
-            _give_result(result)
+            slot[1], slot[2] = None, ()
+            _give_slot(slot)
+            if closed_late:
+                free_late()
         raise_error(code, self, args)
 
     def close(self) -> None:
