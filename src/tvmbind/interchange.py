@@ -100,6 +100,12 @@ def asarray(x: Any, copy: Optional[bool] = None) -> NDArray:
 asarray = _core.quicken(asarray, "(x, copy=None)")
 
 
+def memory_of(x: Any) -> Any:
+    """The memory of an object with ``__dlpack__``, to write to: an NDArray, or numpy's view where TVM cannot use it."""
+    found = _take(x)
+    return found.view if isinstance(found, Unshared) else found
+
+
 def aligned_empty(shape: Union[int, Sequence[int]], dtype: Any = "float32") -> np.ndarray[Any, Any]:
     """A new numpy array that every runtime can use where it is: C-contiguous, at an address that 128 divides.
 

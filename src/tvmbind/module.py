@@ -103,6 +103,7 @@ class Module(Handle):
         """Lets go of the module; its functions and whatever imports it keep it alive. Twice does no harm."""
         self._found.clear()
         super().close()
+        self._pins = Pins()
 
     def get_function(self, name: str, query_imports: bool = False) -> PackedFunc:
         """A function of this module.

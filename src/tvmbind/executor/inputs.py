@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Optional, Union
 
 from ..dtype import DataType
-from ..interchange import asarray
+from ..interchange import asarray, memory_of
 from ..ndarray import NDArray
 
 
@@ -88,6 +88,9 @@ def copied(found: NDArray, out: Any) -> NDArray:
         return out.copyfrom(found)
     import numpy as np
 
+    if hasattr(out, "__dlpack__") and not isinstance(out, (np.ndarray, np.generic)):
+        copied(found, memory_of(out))
+        return out  # type: ignore[no-any-return]
     if not isinstance(out, np.ndarray):
         raise TypeError(f"expected an NDArray or a numpy array to copy to, got {type(out).__name__}")
     view = found.numpy()
@@ -98,9 +101,14 @@ def copied(found: NDArray, out: Any) -> NDArray:
 
 
 def target(value: Any, info: TensorInfo) -> Any:
-    """Where an output may go, if it fits: an NDArray, or a numpy array that can be written to."""
+    """Where an output may go, if it fits: an NDArray, or a numpy array that can be written to.
+
+    Another library's array becomes one of those, with its memory.
+    """
     import numpy as np
 
+    if hasattr(value, "__dlpack__") and not isinstance(value, (NDArray, np.ndarray, np.generic)):
+        value = memory_of(value)
     if not isinstance(value, (NDArray, np.ndarray)):
         raise TypeError(f"expected an NDArray or a numpy array for an output, got {type(value).__name__}")
     if not isinstance(value, NDArray) and not value.flags.writeable:

@@ -302,7 +302,7 @@ def _devices(device: Union[Device, Sequence[Device], None]) -> list[Device]:
 
 def is_array(value: Any) -> bool:
     """Whether a value is a tensor: an NDArray, numpy's, or what says that it can be one."""
-    return isinstance(value, NDArray) or hasattr(value, "__array_interface__") or hasattr(value, "__array__")
+    return any(hasattr(value, each) for each in ("__dlpack__", "__array_interface__", "__array__"))
 
 
 def tensor(value: Any, info: Optional[TensorInfo] = None, copy: Optional[bool] = None) -> NDArray:
