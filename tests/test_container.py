@@ -341,3 +341,19 @@ def test_the_results_own_themselves():
     array.close()
     assert list(inner) == ["inner"]
     assert tensor.shape == (2,)
+
+
+class OfNumpy(np.ndarray):
+    """A subclass of numpy's."""
+
+
+@pytest.mark.needs("containers")
+@pytest.mark.parametrize("make", [lambda: np.array(2.5), lambda: np.arange(3.0).view(OfNumpy)], ids=["0-d", "subclass"])
+def test_an_array_of_numpy_s_is_never_borrowed(make):
+    """Borrowed, it would be memory that is gone by the time that it is read."""
+    items = [tvm.Array([make()])[0], tvm.Map({"k": make()})["k"], tvm.convert(lambda x: x[0].copy())([make()])]
+    junk = [np.full(make().shape, 7.0) for _ in range(1000)]
+    for item in items:
+        assert isinstance(item, tvm.NDArray)
+        assert item.numpy().tolist() == make().tolist()
+    assert len(junk) == 1000

@@ -320,7 +320,8 @@ def _item_of(value: Any) -> Any:
     from .borrowed import BorrowedNDArray
     from .ndarray import array
 
-    if type(value).__module__ == "numpy" and hasattr(value, "__array_interface__") and getattr(value, "ndim", 0) > 0:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):  # also a subclass's, also one without dimensions
         return array(value)  # a container outlives the call, so it cannot borrow
     if isinstance(value, BorrowedNDArray):
         return value.copy()

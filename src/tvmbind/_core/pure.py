@@ -172,7 +172,7 @@ def _call_with_copies(function: Any, args: tuple[Any, ...], copy: bool) -> Any:
     for place, (value, found) in enumerate(zip(args, given)):
         if found is not value:  # another library's
             found = found.view if type(found) is Unshared else found.numpy()
-        if isinstance(found, np.ndarray):
+        if isinstance(found, np.ndarray) and not found.dtype.hasobject:  # the call says that those cannot go
             given[place] = copied(found, found.flags.writeable, keep)
     result = function(*given)
     _restore(keep)

@@ -76,6 +76,7 @@ def explain(what: str, value: np.ndarray[Any, Any], problem: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _explain(what: str, dtype: Any, shape: tuple[int, ...], problem: str) -> str:
+    DataType(dtype)  # where TVM has no such type, that is the error
     needs = f" to {alignment()} bytes" if problem == "not aligned" else ""
     return f"{what} ({dtype}{list(shape)}) is {problem}{needs}: {ADVICE[problem]}"
 
