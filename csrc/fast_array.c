@@ -353,9 +353,13 @@ PyObject *copy_array(PyObject *module, PyObject *const *args, Py_ssize_t n) {
   (void)module;
   if (n != 2 || !compare_arrays(args[0], args[1])) Py_RETURN_FALSE;
   uint64_t from = ((Handle *)args[0])->handle, to = ((Handle *)args[1])->handle;
+  hold(args[0]);
+  hold(args[1]);
   PyThreadState *state = PyEval_SaveThread();
   int rc = tvm->copy_array((DLTensor *)(uintptr_t)from, (DLTensor *)(uintptr_t)to, NULL);
   PyEval_RestoreThread(state);
+  end_hold(args[0]);
+  end_hold(args[1]);
   if (rc) return raise_code(rc, Py_None, Py_None);
   Py_RETURN_TRUE;
 }
@@ -367,6 +371,7 @@ static const char *const USED[] = {"used_dltensor", "used_dltensor_versioned"};
 
 static PyObject *capsule_of(PyObject *array, int versioned, DLDataType dtype, uint64_t flags) {
   uintptr_t managed = 0;
+  if (!((Handle *)array)->handle) return PyErr_Format(PyExc_ValueError, "this array has been closed");
   int rc = tvm->export_array((uintptr_t)((Handle *)array)->handle, versioned, dtype, flags, &managed);
   if (rc) return raise_code(rc, Py_None, Py_None);
   PyObject *capsule = PyCapsule_New((void *)managed, NAMES[versioned], (PyCapsule_Destructor)tvm->capsule_destructor());

@@ -188,7 +188,7 @@ def close():
         go.wait()
         a.close()
 
-thread = threading.Thread(target=close)
+thread = threading.Thread(target=close, daemon=True)
 thread.start()
 for a in arrays:
     go.wait()
@@ -226,7 +226,7 @@ for _ in range(30):
     made = tvm.graph_executor.create((folder / "deploy.json").read_text(), lib, tvm.cpu(0))
     made.load_params((folder / "deploy.params").read_bytes())
     made.set_input("input", tvm.aligned_empty((1, 1, 8, 8)), copy=False)
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     go.wait()
     made.close()
