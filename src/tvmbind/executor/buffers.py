@@ -175,7 +175,7 @@ class BufferedExecutor:
         """The executor's own array for an input or output, by an object that is not the runtime's."""
         bound = self._pins.get((kind, index))
         if bound is not None:
-            return bound.own  # type: ignore[no-any-return]
+            return bound[0]  # type: ignore[no-any-return]
         return from_dlpack(self._get_input(index) if kind == "input" else self._get_output(index))
 
     def _slot(self, info: TensorInfo, array: NDArray, place: tuple[str, int]) -> Slot:
