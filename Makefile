@@ -14,6 +14,7 @@ NATIVE := pyproject.toml setup.py build_ffi.py $(wildcard cdefs/*.h csrc/*.c csr
 .SECONDARY:
 .PHONY: bench bench-all bench-calls bench-loop bench-instructions bench-copies bench-threads bench-imports
 .PHONY: help demo test test-matrix fuzz lint imagenet models check-models clean runtime
+.PHONY: test-frameworks sanitize
 
 help:  ## list what there is
 	@echo "make TARGET, one of:"
@@ -41,6 +42,15 @@ fuzz: $(VENV)/.done-test  ## load 10,000 corrupted models on each of TVM 0.16 an
 	@$(BIN)/tvmbind runtime install 0.16 0.27 >/dev/null
 	@$(BIN)/python tools/fuzz_artifacts.py $(ARGS)
 	@TVMBIND_LIBRARY=tvm-ffi $(BIN)/python tools/fuzz_artifacts.py $(ARGS)
+test-frameworks: $(VENV)-torch/.done $(VENV)-jax/.done  ## share arrays with torch and with jax, each in an environment of its own
+	@for framework in torch jax; do for library in "$${TVMBIND_LIBRARY:-}" tvm-ffi; do \
+		TVMBIND_LIBRARY=$$library $(VENV)-$$framework/bin/python -m pytest tests/frameworks.py $(ARGS) || exit 1; \
+	done; done
+
+sanitize: $(VENV)-sanitize/.done  ## run the tests of what is in C under gcc's address and undefined behaviour sanitizers
+	@for core in fast pure; do for library in "$${TVMBIND_LIBRARY:-}" tvm-ffi; do \
+		TVMBIND_CORE=$$core TVMBIND_LIBRARY=$$library $(SANITIZED) -p no:cacheprovider $(NOT_SANITIZED) $(ARGS) || exit 1; \
+	done; done
 
 lint: $(VENV)/.done-lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
@@ -95,9 +105,19 @@ screenshots: pictures  ## draw these, and those of a profile's page (needs Chrom
 	@$(BIN)/python tools/screenshots.py
 
 clean:  ## remove what was made here (installed runtimes stay: tvmbind runtime remove)
-	@rm -rf $(VENV) build out src/*.egg-info src/tvmbind/_tvm.c src/tvmbind/*.so
+	@rm -rf $(VENV) $(VENV)-torch $(VENV)-jax $(VENV)-sanitize build out
+	@rm -rf src/*.egg-info src/tvmbind/_tvm.c src/tvmbind/*.so
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is not sanitized itself asks for the sanitizer's memory first of all. CPython's own memory comes from malloc, which
+# the sanitizer watches; what CPython keeps until the end is no leak (tests/test_leaks.py counts those).
+SANITIZED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	$(VENV)-sanitize/bin/python -m pytest -x
+# Of other processes, of the network, of time and of how much memory or stack there is.
+NOT_SANITIZED := $(patsubst %,--ignore-glob='tests/test_%*.py',install cli examples benchmark leaks library import \
+	screenshots layout inspection process bench) -k 'not 2_gib and not recursion and not very_many and not huge and not memory_is_given_back'
 
 runtime: $(VENV)/.done-package
 	@test -n "$$TVMBIND_LIBRARY" || $(BIN)/tvmbind runtime install >/dev/null
@@ -117,4 +137,20 @@ $(VENV)/.done-package: $(NATIVE) | $(VENV)/.done-venv
 $(VENV)/.done-%: pyproject.toml | $(VENV)/.done-package
 	@echo "installing what tvmbind[$*] needs ..."
 	@$(PIP) install 'tvmbind[$*]'
+	@touch $@
+
+torch := torch==2.13.0
+jax := jax jaxlib
+
+$(VENV)-sanitize/.done: $(NATIVE)
+	@echo "building tvmbind with sanitizers ..."
+	@$(PYTHON) -m venv $(VENV)-sanitize
+	@CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g" \
+		$(VENV)-sanitize/bin/python -m pip --disable-pip-version-check --quiet install '.[test]'
+	@touch $@
+
+$(VENV)-%/.done: $(NATIVE)
+	@echo "installing tvmbind and $($*) ..."
+	@$(PYTHON) -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python -m pip --disable-pip-version-check --quiet install --editable . pytest ml_dtypes $($*)
 	@touch $@
