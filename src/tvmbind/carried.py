@@ -169,6 +169,8 @@ class _Relax(_Blob):
         self.text("the executable's version")
         (count,) = self.reader.numbers("Q", "the number of functions")
         self.functions = [self._function() for _ in range(count)]
+        if len({each.name for each in self.functions}) < count:
+            raise TVMValueError("two functions have one name")
         if modern:
             (count,) = self.reader.numbers("Q", "the number of kinds of memory")
             for _ in range(count):
@@ -195,7 +197,7 @@ class _Relax(_Blob):
             self.text("a parameter's name")
         if kind not in (0, 1, 2) or (kind == 1 and not 0 <= parameters == arguments <= registers < 1 << 24):
             raise TVMValueError(f"the function {name!r} has other numbers of parameters and registers than it says")
-        if not name:
+        if not name or "\0" in name:
             raise TVMValueError("a function has no name")
         return _Function(kind, name, start, end, arguments, registers)
 

@@ -490,7 +490,7 @@ class _Library:
         indirect = {_IRELATIVE.get(self.machine, 0)}
         allowed = data | absolute | relative | thread | functions | indirect
         got = [(each.address, each.address + each.size) for each in self.sections if each.type == 1 and each.entry == 8]
-        seen, used = set(), set()
+        seen, used, called = set(), set(), set()
         for at, (offset, kind, index, addend) in enumerate(dyn + plt):
             if not self._in(offset, 8, _W) or index >= len(self.symbols):
                 raise _Damaged("a relocation is outside of it")
@@ -517,24 +517,26 @@ class _Library:
                 self.dynamic.get(_PLTGOT, 0) + 24
             ):
                 raise _Damaged("a relocation is for the loader's own place")
+            if at >= len(dyn) and kind in functions and index in called:
+                raise _Damaged("two relocations of functions are for one symbol")
+            if at >= len(dyn):
+                called.add(index)
             seen.add(offset)
             used.add(index)
         if self.dynamic.get(_RELACOUNT, 0) > len(dyn):
             raise _Damaged("it has fewer relocations than it says")
         for index, name in enumerate(self.names):
             # Pointers that the runtime fills in, and functions of others: the code has no other way to them.
+            symbol = self.symbols[index]
             unused = known and index not in used and name.startswith((b"__TVM", b"TVM"))
-            if unused and (self.symbols[index].info & 15 != 2 or not self.symbols[index].section):
+            if unused and (symbol.info & 15 != 2 or not symbol.section):
                 raise _Damaged(f"nothing uses the symbol {name.decode(errors='replace')!r}")
 
     def _points(self, place: int, goal: int) -> None:
-        """A pointer in the library to something in it: where the linker left room, to where something begins."""
+        """A pointer in the library to something in it: the linker left room for it, or wrote it there as well."""
         (there,) = self._unpack("Q", place)
-        structs = [each for each in self.sections if each.flags & _WRITE and each.type != _NOBITS]
         if there not in (0, goal):
             raise _Damaged("a relocation is where no pointer is")
-        if self._cuts(goal) or any(s.address <= goal < s.address + s.size and goal % 8 for s in structs):
-            raise _Damaged("a relocation points to where nothing begins")
 
     def _maps(self, address: int) -> bool:
         return any(each.address <= address <= each.address + each.memory for each in self.loads)
