@@ -5,8 +5,10 @@ Source: TVM's ``runtime/module.h`` and ``runtime/module.cc``.
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
+import sys
 from typing import Any, Optional, Union
 from weakref import WeakValueDictionary
 
@@ -39,6 +41,17 @@ class Pins(dict[Any, Any]):
 
 
 _pins: WeakValueDictionary[int, Pins] = WeakValueDictionary()
+
+
+def _pins_at(identity: int) -> Pins:
+    found = _pins.setdefault(identity, Pins())
+    if found and not hasattr(sys, "getrefcount"):
+        # PyPy may not have let go of those of an executor that was at this address and is gone.
+        del found
+        gc.collect()
+        gc.collect()
+        found = _pins.setdefault(identity, Pins())
+    return found
 
 
 class _ExecutorMaker(PackedFunc):
@@ -96,7 +109,7 @@ class Module(Handle):
         self._entry = self._file = self._graph = self._kind = self._main = None
         self._found = {}
         self._hash = hash(self._identity())
-        self._pins = _pins.setdefault(self._identity(), Pins())
+        self._pins = _pins_at(self._identity())
         return self
 
     def close(self) -> None:
