@@ -28,7 +28,9 @@ def check_graph(text: str) -> Any:
     try:
         graph = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TVMValueError(f"the graph is no JSON: {error}") from None
+        # PyPy's text may hold a part of a character, which cannot be formatted.
+        said = str(error).encode("ascii", "backslashreplace").decode()
+        raise TVMValueError(f"the graph is no JSON: {said}") from None
     missing = [key for key in _KEYS if not isinstance(graph, dict) or key not in graph]
     if missing:
         raise TVMValueError(f"the JSON is no graph of TVM's: it lacks {', '.join(missing)}")
