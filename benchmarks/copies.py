@@ -38,9 +38,9 @@ KERNEL_STATEMENTS = {
 
 
 def graph_of(elements: int) -> str:
-    """The graph of one operator that does nothing, for this many elements; its output lies where its input does."""
+    """The graph of one operator that does nothing, for this many elements."""
     graph = json.loads(GRAPH)
-    graph["attrs"].update(shape=["list_shape", [[elements], [elements]]], storage_id=["list_int", [0, 0]])
+    graph["attrs"].update(shape=["list_shape", [[elements], [elements]]], storage_id=["list_int", [0, 1]])
     return json.dumps(graph)
 
 

@@ -22,7 +22,7 @@ SHARED = ("so", "dll", "dylib", "dso")
 _OF_MODERN = b"__tvm_ffi_"
 _OF_CLASSIC = (b"__TVMAPISetLastError", b"__TVMFuncCall", b"__tvm_dev_mblob", b"__tvm_module_ctx")
 # Compiled C calls these by name, where LLVM's code has pointers that the runtime fills.
-_BY_NAME = (b"\0TVMBackend", b"\0TVMFuncCall\0", b"\0TVMAPISetLastError\0")
+_BY_NAME = (b"\0TVMBackend", b"\0TVMFunc", b"\0TVMCFunc", b"\0TVMAPI", b"\0TVMArray")
 _PARALLEL = b"__TVMBackendParallelLaunch"
 _INIT_ONCE = b"__TVMFFIHandleInitOnce"  # in libtvm_ffi from 0.1.5 on
 
