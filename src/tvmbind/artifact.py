@@ -23,6 +23,8 @@ _OF_MODERN = b"__tvm_ffi_"
 _OF_CLASSIC = (b"__TVMAPISetLastError", b"__TVMFuncCall", b"__tvm_dev_mblob", b"__tvm_module_ctx")
 # Compiled C calls these by name, where LLVM's code has pointers that the runtime fills.
 _BY_NAME = (b"\0TVMBackend", b"\0TVMFunc", b"\0TVMCFunc", b"\0TVMAPI", b"\0TVMArray")
+#: In the environment: libraries are not looked through before the system's loader gets them.
+_UNCHECKED = "TVMBIND_UNCHECKED"
 _PARALLEL = b"__TVMBackendParallelLaunch"
 _INIT_ONCE = b"__TVMFFIHandleInitOnce"  # in libtvm_ffi from 0.1.5 on
 
@@ -67,12 +69,13 @@ def look(file: str, fmt: str = "") -> Artifact:
         raise TVMOSError(f"cannot load {file}: {load_errors.file_problem(file) or 'it is no file'}")
     if (fmt or os.path.splitext(file)[1][1:].lower()) not in SHARED:
         return Artifact(file, "", False, False, False, False)
-    problem = load_errors.file_problem(file)
-    if not problem:
+    problem, advice = load_errors.file_problem(file), ""
+    if not problem and os.environ.get(_UNCHECKED, "0") in ("", "0"):
+        advice = f". If you know that it is whole, {_UNCHECKED}=1 in the environment has it loaded unchecked"
         with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             problem = elf.problem(data) or _problem_inside(data)
     if problem:
-        raise TVMOSError(f"cannot load {file}: {problem}")
+        raise TVMOSError(f"cannot load {file}: {problem}{advice}")
     return scan(file)
 
 

@@ -28,6 +28,7 @@ _TABLES = {
 _STRTAB, _SYMTAB, _HASH, _GNU_HASH, _RELA, _JMPREL, _RELACOUNT = 5, 6, 4, 0x6FFFFEF5, 7, 23, 0x6FFFFFF9
 _VERSYM, _VERNEED, _VERNEEDNUM, _VERDEF = 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF, 0x6FFFFFFC
 _INIT, _FINI, _PLTGOT = 12, 13, 3
+_SYMBOLIC, _FLAGS, _DF_SYMBOLIC = 16, 30, 2
 #: Machine -> types of relocations: absolute, of slots of data, of functions, relative, of thread-local data.
 _RELOCATIONS = {
     62: ({1}, {6}, {7}, {8}, {16, 17, 18, 36}),
@@ -525,11 +526,14 @@ class _Library:
             used.add(index)
         if self.dynamic.get(_RELACOUNT, 0) > len(dyn):
             raise _Damaged("it has fewer relocations than it says")
+        # Linked with -Bsymbolic, the code reaches what the library defines without a relocation.
+        preemptible = _SYMBOLIC not in self.dynamic and not self.dynamic.get(_FLAGS, 0) & _DF_SYMBOLIC
         for index, name in enumerate(self.names):
             # Pointers that the runtime fills in, and functions of others: the code has no other way to them.
             symbol = self.symbols[index]
             unused = known and index not in used and name.startswith((b"__TVM", b"TVM"))
-            if unused and (symbol.info & 15 != 2 or not symbol.section):
+            ours = preemptible and symbol.info & 15 != 2 and symbol.other & 3 == 0
+            if unused and (ours or not symbol.section):
                 raise _Damaged(f"nothing uses the symbol {name.decode(errors='replace')!r}")
 
     def _points(self, place: int, goal: int) -> None:
