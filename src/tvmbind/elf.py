@@ -526,6 +526,13 @@ class _Library:
             used.add(index)
         if self.dynamic.get(_RELACOUNT, 0) > len(dyn):
             raise _Damaged("it has fewer relocations than it says")
+        pointers = [
+            symbol.value
+            for symbol, name in zip(self.symbols, self.names)
+            if symbol.section and symbol.info & 15 == 1 and name.startswith(b"__TVM")
+        ]
+        if len(set(pointers)) < len(pointers):
+            raise _Damaged("two pointers that the runtime fills in are in one place")
         # Linked with -Bsymbolic, the code reaches what the library defines without a relocation.
         preemptible = _SYMBOLIC not in self.dynamic and not self.dynamic.get(_FLAGS, 0) & _DF_SYMBOLIC
         for index, name in enumerate(self.names):
