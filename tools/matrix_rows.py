@@ -46,7 +46,7 @@ class Row:
     refused: str = ""
     stands_in: str = ""
     installs: tuple[str, ...] = ()
-    tests: str = _leave_out("install", "library", "examples")
+    tests: str = _leave_out("install", "benchmarks", "library", "examples")
 
     @property
     def title(self) -> str:
@@ -54,9 +54,9 @@ class Row:
         return f"{self.name}, {self.interpreter}" if self.interpreter else self.name
 
 
-# What is the same in each row: downloads (`make test` has them), and what starts processes on the installed runtimes,
-# the examples and the search for a runtime. The latter two are run once on each Python.
-ONCE = _leave_out("install")
+# What is the same in each row: downloads and benchmarks (`make test` has them), and what starts processes on the
+# installed runtimes, the examples and the search for a runtime. The latter two are run once on each Python.
+ONCE = _leave_out("install", "benchmarks")
 CLASSIC = Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38", tests=ONCE)
 MODERN = Row("TVM 0.27, tvm-ffi 0.1.16", (("apache-tvm", "0.27.0.post1"), NEWEST_FFI))
 MERA = "libmeradna-runtime.x86.so"
