@@ -145,6 +145,7 @@ def test_a_closed_array(nd):
 
 
 @cpython
+@pytest.mark.needs("types of less than a byte")
 def test_types_of_less_than_a_byte(nd):
     """Each element of TVM's has a byte, which only DLPack 1.0 can tell."""
     x = tvm.empty((4,), "int4")
