@@ -76,7 +76,8 @@ typedef struct {
   Vectorcall vectorcall;
   PyObject *name;
   PyObject *keep;
-  int direct; /* a closure of Python's, and nothing else */
+  uint64_t tensors; /* bits: a kernel takes this argument for an array, and does not look whether it is one */
+  int direct;       /* a closure of Python's, and nothing else */
 } Function;
 
 /* A tensor with memory that is borrowed from numpy for the time of a call. */

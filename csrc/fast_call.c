@@ -113,10 +113,15 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
   Room rooms[FEW];
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
   if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NOT_CALLED;
+  uint64_t tensors = ((Function *)self)->tensors;
   int held = 0, used = 0;
   hold(self);
   for (Py_ssize_t i = 0; i < n; ++i) {
     int more = pack(args[i], &values[i], &codes[i], &rooms[i]);
+    if (more >= 0 && tensors >> i & 1 && codes[i] != kTVMNDArrayHandle && codes[i] != kTVMDLTensorHandle) {
+      if (more) release_room(args[i], &rooms[i]);
+      more = -1;
+    }
     if (more < 0) {
       release(args, codes, rooms, i);
       end_function(self);
@@ -227,17 +232,19 @@ Function *wrap_function(PyTypeObject *type, int64_t handle, PyObject *name, PyOb
 }
 
 static PyObject *function_from_handle(PyObject *type, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"handle", "owner", "name", "keep", "direct", NULL};
-  unsigned long long handle;
+  static char *names[] = {"handle", "owner", "name", "keep", "direct", "tensors", NULL};
+  unsigned long long handle, tensors = 0;
   int direct = 0;
   PyObject *owner = NULL, *name = NULL, *keep = NULL;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|OOOp", names, &handle, &owner, &name, &keep, &direct)) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|OOOpK", names, &handle, &owner, &name, &keep, &direct, &tensors))
+    return NULL;
   Function *made = wrap_function((PyTypeObject *)type, 0, name, keep);
   if (made == NULL) return NULL;
   Py_XINCREF(owner);
   made->base.handle = handle;
   made->base.owner = owner;
   made->direct = direct;
+  made->tensors = tensors;
   return (PyObject *)made;
 }
 
@@ -251,6 +258,7 @@ static PyObject *function_again(PyObject *self, PyObject *unused) {
   made->base.handle = of->base.handle;
   made->base.owner = self;
   made->direct = of->direct;
+  made->tensors = of->tensors;
   return (PyObject *)made;
 }
 
@@ -306,6 +314,7 @@ static PyGetSetDef properties[] = {
 
 static PyMemberDef members[] = {
     {"_keep", T_OBJECT, offsetof(Function, keep), 0, NULL},
+    {"_tensors", T_ULONGLONG, offsetof(Function, tensors), READONLY, NULL},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -337,7 +346,7 @@ PyObject *vectorcalled(PyObject *module, PyObject *type) {
   if (bases) {
     PyType_Slot same[] = {{Py_tp_doc, (void *)text},          {Py_tp_dealloc, function_dealloc},
                           {Py_tp_traverse, function_traverse}, {Py_tp_clear, function_clear},
-                          {Py_tp_call, function_call},         {Py_tp_members, &members[1]},
+                          {Py_tp_call, function_call},         {Py_tp_members, &members[2]},
                           {0, NULL}};
     PyType_Spec of_class = {strdup(title), sizeof(Function), 0, FLAGS, same}; /* CPython keeps the name's text */
     made = PyType_FromSpecWithBases(&of_class, bases);

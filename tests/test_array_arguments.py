@@ -322,3 +322,15 @@ def test_any_array(x):
     np.testing.assert_array_equal(result.numpy(), x)
     tvm.convert(lambda tensor: tensor.numpy().fill(1))(x)
     assert (x == 1).all()
+
+
+@pytest.mark.parametrize("wrong", [1, 1.5, None, "text", b"bytes", True, [1.0], len, tvm.cpu(0)], ids=str)
+@pytest.mark.parametrize("place", [0, 2])
+def test_what_a_kernel_takes_for_an_array_is_one(models, wrong, place):
+    """Classic kernels do not look, and would read and write at the address 1."""
+    module = tvm.load_module(models / "myadd" / "libdeploy.so")
+    args = [tvm.empty((3,)), tvm.empty((3,)), tvm.empty((3,))]
+    args[place] = wrong
+    for func in (module["myadd"], module["myadd"], module.time_evaluator("myadd", tvm.cpu(0), 1)):
+        with pytest.raises((TypeError, tvm.TVMError)):
+            func(*args)

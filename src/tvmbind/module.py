@@ -6,6 +6,7 @@ Source: TVM's ``runtime/module.h`` and ``runtime/module.cc``.
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import struct
 import sys
@@ -163,7 +164,17 @@ class Module(Handle):
         keep = self._of_factory(name, query_imports)
         if keep is not None:
             return _ExecutorMaker._from_handle(handle, name=name, keep=keep)  # type: ignore[no-any-return]
-        return PackedFunc._from_handle(handle, name=name, keep=self._pins)  # type: ignore[no-any-return]
+        tensors = self._tensors(name)
+        return PackedFunc._from_handle(handle, name=name, keep=self._pins, tensors=tensors)  # type: ignore[no-any-return]
+
+    def _tensors(self, name: str) -> int:
+        """Which arguments of a kernel must be arrays, as bits: classic kernels do not look, and would read an int."""
+        if self._file is None or self._type_key() not in _LIBRARY or load_runtime().abi != "classic":
+            return 0
+        from .inspection import kernels  # here, not above: few need it
+
+        with open(self._file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return kernels.tensors(data, name)
 
     def _of_factory(self, name: str, query_imports: bool) -> Optional[tuple[Any, ...]]:
         """If a function makes executors: what tells of them, the graph, the weights, what they run; and this module."""
@@ -191,7 +202,9 @@ class Module(Handle):
             file = _files.get(self._identity())
             if file is not None:
                 check(lib.tvmb_compiled_function(os.fsencode(file), encoded, out[0], out))
-            return PackedFunc._from_handle(int(ffi.cast("uintptr_t", out[0])), name=name, keep=self._pins)  # type: ignore[no-any-return]
+            return PackedFunc._from_handle(  # type: ignore[no-any-return]
+                int(ffi.cast("uintptr_t", out[0])), name=name, keep=self._pins, tensors=self._tensors(name)
+            )
         found = (each._find(name, True) for each in self.imported_modules) if query_imports else ()
         return next((each for each in found if each is not None), None)
 
@@ -360,6 +373,7 @@ class Module(Handle):
         run = make(self, func_name, *where, *(given[name] for name in names))
 
         def evaluator(*args: Any) -> BenchmarkResult:
+            _core.check_tensors(function, args)
             return BenchmarkResult(struct.unpack(f"{repeat}d", run(*args)))
 
         return evaluator

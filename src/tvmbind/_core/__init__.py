@@ -16,6 +16,7 @@ from .carry import claim
 from .decode import register, register_object
 from .encode import OpaqueHandle, conversion_for, register_conversion, set_sharer
 from .handle import IN_PLACE, SAME
+from .pure import check_tensors
 from .report import check, last_error_text, raise_error
 
 H = TypeVar("H")
@@ -137,6 +138,7 @@ __all__ = [
     "adopt_memory",
     "alloc_array",
     "check",
+    "check_tensors",
     "claim",
     "compare",
     "conversion_for",

@@ -31,6 +31,7 @@ class ArrayHandle(Handle):
 
 class Function(Handle):
     _keep: Any
+    _tensors: int
     @property
     def _name(self) -> str: ...
     @classmethod
@@ -41,6 +42,7 @@ class Function(Handle):
         name: str = "",
         keep: Any = None,
         direct: bool = False,
+        tensors: int = 0,
     ) -> Self: ...
     def close(self) -> None: ...
     def __call__(self, *args: Any, **options: Any) -> Any: ...

@@ -54,22 +54,31 @@ _take_slot, _give_slot = _slots.pop, _slots.append
 class Function(Handle):
     """A packed function: calling it is calling TVM."""
 
-    __slots__ = ("_keep", "_name")
+    __slots__ = ("_keep", "_name", "_tensors")
 
     _keep: Any
     _name: str
+    #: Bits: a kernel takes this argument for an array, and does not look whether it is one.
+    _tensors: int
 
     _free = lib.tvmb_free_function
 
     @classmethod
     def _from_handle(
-        cls, handle: int, owner: Optional[object] = None, name: str = "", keep: Any = None, direct: bool = False
+        cls,
+        handle: int,
+        owner: Optional[object] = None,
+        name: str = "",
+        keep: Any = None,
+        direct: bool = False,
+        tensors: int = 0,
     ) -> Any:
         self = cls.__new__(cls)
         self._handle = handle
         self._owner = owner
         self._name = name
         self._keep = keep
+        self._tensors = tensors
         return self
 
     def __call__(self, *args: Any, copy: Optional[bool] = None) -> Any:
@@ -87,6 +96,8 @@ class Function(Handle):
             else:
                 types = tuple(map(type, args))
                 ints, codes, pack, reads, writes = _plan_of(types) or plan_for(types, self._name)
+                if self._tensors:
+                    _check_tensors(self, codes, args)
                 if ints:
                     code = _call_ints(self._handle, len(args), args, result)
                 elif codes == _ONE_STR and (text := args[0].encode("utf-8", "surrogateescape")).find(0) < 0:
@@ -119,7 +130,7 @@ class Function(Handle):
 
     def _again(self) -> Any:
         """The same function as another object, which may be closed by itself."""
-        return self._from_handle(self._handle, self, self._name, self._keep)
+        return self._from_handle(self._handle, self, self._name, self._keep, tensors=self._tensors)
 
     def _in_place(self, *args: Any) -> Any:
         """The call, if every argument can go as it is; else NotImplemented, and nothing has been called."""
@@ -140,6 +151,30 @@ class Function(Handle):
         if code < 0:
             raise_error(code, self, args)
         return int(result[0])
+
+
+_ARRAYS = (encode.TENSOR, encode.TENSOR_POINTER, encode.NDARRAY)
+
+
+def _check_tensors(function: Any, codes: bytes, args: tuple[Any, ...]) -> None:
+    for place, code in enumerate(codes):
+        if function._tensors >> place & 1 and code not in _ARRAYS:
+            raise TypeError(
+                f"argument {place} of {function!r} is an array: got {args[place]!r:.60}; pass an NDArray, a numpy "
+                "array, or what has DLPack"
+            )
+
+
+def check_tensors(function: Any, args: tuple[Any, ...]) -> None:
+    """That a kernel's arguments are arrays where it does not look, for who calls it in another way.
+
+    Raises
+    ------
+    TypeError
+        Names the argument that is none.
+    """
+    if function._tensors:
+        _check_tensors(function, plan_for(tuple(map(type, args)), function._name)[1], args)
 
 
 def _not_in_place(args: tuple[Any, ...]) -> Iterator[tuple[int, Any, str]]:

@@ -6,6 +6,8 @@ Source: TVM's ``tir/transforms/arg_binder.cc`` and ``make_packed_api.cc``. Moder
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 _COUNT = re.compile(rb"(\w+): num_args should be (\d+)")
 _CODE = re.compile(rb"(\w+)_code == \d[^,\0]*, (\w+): Expect arg\[(\d+)\]")
@@ -45,3 +47,33 @@ def _checked(
         return name
     extents = ", ".join("?" * dimensions[place]) if place in dimensions else "..."
     return f"{name}: {dtypes.get(place, '?')}[{extents}]"
+
+
+def tensors(raw: Any, function: str) -> int:
+    """Which arguments a function takes for arrays, as bits: its checks look into them, and not at what they are.
+
+    Parameters
+    ----------
+    raw : bytes-like
+        With ``find``: a library, or a map of it.
+    function : str
+    """
+    name, found = function.encode(), 0
+    numbers: dict[bytes, int] = {}
+    for at in _all(raw, b", " + name + b": Expect arg["):
+        start = max(at - 200, 0)
+        for told in _CODE.finditer(raw[start : at + len(name) + 40]):
+            if start + told.start(2) == at + 2:
+                numbers[told[1]] = int(told[3])
+    for at in _all(raw, name + b"."):
+        check = _CHECK.match(raw[at : at + len(name) + 200])
+        if check and numbers.get(check[2], 64) < 64:
+            found |= 1 << numbers[check[2]]
+    return found
+
+
+def _all(raw: Any, text: bytes) -> Iterator[int]:
+    at = raw.find(text)
+    while at >= 0:
+        yield at
+        at = raw.find(text, at + 1)
