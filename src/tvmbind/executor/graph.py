@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
+from .._core import problem_of
 from ..device import Device
 from ..dtype import DataType
 from ..errors import TVMNotImplementedError, TVMValueError
@@ -258,7 +259,9 @@ class GraphModule(BufferedExecutor):
         refusal = self._passed_on(kind, index)
 
         def bind(value: Any) -> bool:
-            return func._in_place(index, value) is not NotImplemented
+            # Looked at first: to find out by the call costs a copy.
+            usable = isinstance(value, NDArray) or not problem_of(value)
+            return usable and func._in_place(index, value) is not NotImplemented
 
         return Slot(info, array, self._pins, place, None if refusal else bind, refusal, func)
 
