@@ -356,6 +356,9 @@ def test_deep_recursion_through_tvm_is_an_error():
 
 
 FORK = """
+import warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded")  # from CPython 3.12 on
+
 def in_child(work):
     sys.stdout.flush()
     child = os.fork()
