@@ -62,9 +62,10 @@ PyObject *wrap(PyTypeObject *type, int64_t handle, int code) {
 /* Whether freeing takes less time than letting Python's lock go. Whoever deletes what is lent by DLPack may need the
  * lock, and takes it on this thread. */
 static int is_small(uint64_t handle, int code) {
+  if (code != kTVMNDArrayHandle) return 0; /* nothing else has a tensor to look at */
   const DLTensor *tensor = (const DLTensor *)(uintptr_t)handle;
   int64_t size = tensor->dtype.bits;
-  if (code != kTVMNDArrayHandle || tensor->device.device_type != 1) return 0;
+  if (tensor->device.device_type != 1) return 0;
   for (int i = 0; i < tensor->ndim && size < 1 << 20; ++i) size *= tensor->shape[i];
   return size < 1 << 20;
 }
