@@ -34,6 +34,8 @@ class Row:
     installs : tuple of str
         What pip is to install into an environment of the row's own, instead of taking a wheel's libraries: TVM with
         its own Python. The runtime is that of the package tvm.
+    note : str
+        What the table adds to the Python.
     tests : str
         The folder or files of tests, and pytest's options.
     """
@@ -46,6 +48,7 @@ class Row:
     refused: str = ""
     stands_in: str = ""
     installs: tuple[str, ...] = ()
+    note: str = ""
     tests: str = _leave_out("install", "benchmarks", "library", "examples")
 
     @property
@@ -59,6 +62,7 @@ class Row:
 ONCE = _leave_out("install", "benchmarks")
 CLASSIC = Row("TVM 0.16", (("hhb-tvm", "3.2.3"),), "3.8", "cp38", tests=ONCE)
 MODERN = Row("TVM 0.27, tvm-ffi 0.1.16", (("apache-tvm", "0.27.0.post1"), NEWEST_FFI))
+OF_PYPY = "a wheel of its own: PyPy has no stable ABI; the pure core"
 MERA = "libmeradna-runtime.x86.so"
 # hhb-tvm asks for more than its Python needs: for its compiler.
 OF_TVM_0_16 = (
@@ -91,5 +95,8 @@ ROWS = (
         for row in (CLASSIC, MODERN)
     ),
     # matplotlib and tvm-ffi, which the examples use too, have no wheels for PyPy.
-    replace(CLASSIC, interpreter="PyPy 3.9", tests=f"{ONCE} --ignore=tests/test_examples.py"),
+    *(
+        replace(row, interpreter="PyPy 3.9", note=OF_PYPY, tests=f"{ONCE} --ignore=tests/test_examples.py")
+        for row in (CLASSIC, MODERN)
+    ),
 )

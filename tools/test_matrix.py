@@ -28,6 +28,7 @@ from matrix_places import BUILD, ROOT, CannotRunError, environment, extension, f
 from matrix_rows import ROWS, Row
 
 BEGIN, END = "<!-- test matrix -->", "<!-- end of the test matrix -->"
+_PLACES = ((f"{BUILD}/", ""), (f"{ROOT}/", ""), (str(ROOT), "."), (str(Path.home()), "~"))
 RESULTS = BUILD / "results"
 LIMIT = 1800
 REFUSAL = "import sys, tvmbind\ntry: tvmbind.load_runtime(sys.argv[1])\nexcept tvmbind.TVMError as error: print(error)"
@@ -39,6 +40,7 @@ class Result:
 
     title: str
     python: str = ""
+    commit: str = ""
     passed: int = 0
     failed: int = 0
     skipped: int = 0
@@ -55,14 +57,14 @@ def run(row: Row, arguments: list[str]) -> Result:
     file, python = library(row), environment(row)
     version = "import platform as p; print(p.python_implementation(), p.python_version())"
     said = subprocess.run([python, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
-    result = Result(row.title, python=said, extension=extension(python), wheel=installed_wheel(python))
+    result = Result(row.title, said, _commit(), extension=extension(python), wheel=installed_wheel(python))
     env = {**os.environ, "TVMBIND_LIBRARY": str(file), "PYTHONDONTWRITEBYTECODE": "1"}
     if row.stands_in:
         env["LD_LIBRARY_PATH"] = str(file.parent)
     if row.refused:
         command = [str(python), "-c", REFUSAL, str(file)]
         done = subprocess.run(command, env=env, cwd=BUILD, capture_output=True, text=True, check=False)
-        result.refusal = done.stdout.strip().replace(f"{file} ", "")
+        result.refusal = _placeless(done.stdout.strip().replace(f"{file} ", ""))
         result.failed = int(row.refused not in done.stdout or done.returncode != 0)
         return result
     report, log = _file(row, "xml"), _file(row, "log")
@@ -81,14 +83,14 @@ def run(row: Row, arguments: list[str]) -> Result:
     result.seconds = time.monotonic() - started
     if not report.exists():
         result.failed = 1
-        result.failures.append(f"the run ended {ended}: {log.read_text()[-2000:]}")
+        result.failures.append(_placeless(f"the run ended {ended}: {log.read_text()[-2000:]}"))
         return result
     reasons: Counter[str] = Counter()
     for case in ElementTree.parse(report).iter("testcase"):
         skipped = case.find("skipped")
         if skipped is not None:
             result.skipped += 1
-            reasons[skipped.get("message", "")] += 1
+            reasons[_placeless(skipped.get("message", ""))] += 1
         elif case.find("failure") is not None or case.find("error") is not None:
             result.failed += 1
             result.failures.append(f"{case.get('classname')}::{case.get('name')}")
@@ -96,6 +98,22 @@ def run(row: Row, arguments: list[str]) -> Result:
             result.passed += 1
     result.reasons = dict(reasons.most_common())
     return result
+
+
+def _commit() -> str:
+    """The commit of what is run; a plus where the tree holds more than that."""
+    said = [
+        subprocess.run(["git", "-C", str(ROOT), *words.split()], capture_output=True, text=True, check=True).stdout
+        for words in ("rev-parse --short HEAD", "status --porcelain --untracked-files=no")
+    ]
+    return said[0].strip() + ("+" if said[1] else "")
+
+
+def _placeless(text: str) -> str:
+    """A text without where on this machine the repository, the matrix and the home are."""
+    for place, instead in _PLACES:
+        text = text.replace(place, instead)
+    return text
 
 
 def kept(row: Row) -> Result | None:
@@ -114,18 +132,38 @@ def _file(row: Row, ending: str) -> Path:
 
 
 def table(results: list[Result]) -> str:
-    """The table, in Markdown."""
+    """The table and what is to be said of it, in Markdown."""
     lines = ["| runtime | Python | passed | failed | cannot do | seconds |", "|---|---|---:|---:|---:|---:|"]
+    notes = {row.title: row.note for row in ROWS}
     for r in results:
         name = r.title.rsplit(", CPython")[0].rsplit(", PyPy")[0]
+        python = f"{r.python} ({notes[r.title]})" if notes[r.title] else r.python
         if r.refusal:
-            lines.append(f"| {name} | {r.python} | refused | {r.failed} | | |")
+            lines.append(f"| {name} | {python} | refused | {r.failed} | | |")
         else:
-            lines.append(f"| {name} | {r.python} | {r.passed} | {r.failed} | {r.skipped} | {r.seconds:.0f} |")
+            lines.append(f"| {name} | {python} | {r.passed} | {r.failed} | {r.skipped} | {r.seconds:.0f} |")
+    return "\n".join([*lines, "", " ".join([_same(results), _commits(results), *_failures(results)])])
+
+
+def _same(results: list[Result]) -> str:
     files, wheels = ({getattr(r, what) for r in results if "CPython" in r.python} for what in ("extension", "wheel"))
     same = {(1, 1): "yes"}.get((len(files), len(wheels)), f"NO, {len(wheels)} wheels, {len(files)} extensions")
-    lines += ["", f"One wheel, and the same compiled extension, unchanged, in every row of CPython: {same}."]
-    return "\n".join(lines)
+    return f"One wheel, and the same compiled extension, unchanged, in every row of CPython: {same}."
+
+
+def _commits(results: list[Result]) -> str:
+    commits = list(dict.fromkeys(r.commit or "?" for r in results))
+    return f"Run at commit{'s' * (len(commits) > 1)} {', '.join(commits)}."
+
+
+def _failures(results: list[Result]) -> list[str]:
+    """A sentence for each test that failed somewhere: where it did."""
+    where: dict[str, list[str]] = {}
+    for r in results:
+        for name in r.failures:
+            test = name.partition("[")[0] if name.startswith("tests.") else "a run that did not end as it should"
+            where.setdefault(test, []).append(r.title)
+    return [f"Failed: {test}, on {'; '.join(dict.fromkeys(titles))}." for test, titles in where.items()]
 
 
 def write(results: list[Result]) -> None:
@@ -142,7 +180,7 @@ def write(results: list[Result]) -> None:
             parts += [f"Refused: {result.refusal}"]
         else:
             parts += [f"- {count}: {reason}" for reason, count in result.reasons.items()] or ["- nothing"]
-        parts += [f"- failed: {name}" for name in result.failures]
+        parts += ["- failed: " + " ".join(name.split()) for name in result.failures]
         parts.append("")
     (ROOT / "docs" / "matrix.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
 
@@ -168,7 +206,8 @@ def main() -> int:
             print(f"{row.title} ...", end=" ", flush=True)
             result = run(row, options.args.split())
         except CannotRunError as error:
-            result = Result(row.title, python=row.interpreter, failed=1, failures=[f"it could not be run: {error}"])
+            why = _placeless(f"it could not be run: {error}")
+            result = Result(row.title, python=row.interpreter, failed=1, failures=[why])
         keep(row, result)
         print(result.refusal or f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped", flush=True)
         for name in result.failures[:20]:
