@@ -9,13 +9,13 @@ import os
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
-from . import artifact, layout
+from .artefact import compiled, layout
+from .artefact.graph_json import check_graph
 from .device import Device
 from .errors import TVMAttributeError, TVMError, TVMOSError, TVMValueError
 from .executor.aot import AotModule
 from .executor.buffers import BufferedExecutor
 from .executor.graph import GraphModule, create
-from .executor.graph_json import check_graph
 from .executor.relax_vm import RelaxVirtualMachine
 from .executor.relay_vm import VirtualMachine
 from .executor.virtual_machine import Machine
@@ -68,7 +68,7 @@ class _Maker:
 
 
 def _load(file: str) -> Module:
-    named = os.path.splitext(file)[1][1:].lower() in artifact.SHARED
+    named = os.path.splitext(file)[1][1:].lower() in compiled.SHARED
     try:
         return load_module(file, "" if named else "so")
     except TVMOSError as error:
@@ -155,7 +155,7 @@ def _factory_function(module: Module, file: str) -> Any:
     found = module._find("default", False)
     if found is not None:
         return found
-    symbols = artifact.defined_functions(file) or set()
+    symbols = compiled.defined_functions(file) or set()
     for symbol in sorted(name.decode(errors="replace") for name in symbols if name.startswith(b"tvmgen_")):
         words = symbol.split("_")[1:]
         for count in range(1, len(words)):

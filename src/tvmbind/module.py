@@ -13,9 +13,10 @@ import sys
 from typing import Any, Optional, Union
 from weakref import WeakValueDictionary
 
-from . import _core, artifact, load_errors
+from . import _core, load_errors
 from ._core import Handle, check
 from ._tvm import ffi, lib
+from .artefact import compiled
 from .benchmark import BenchmarkResult, check_numbers, time_calls
 from .container import Array
 from .device import Device, cpu
@@ -217,7 +218,7 @@ class Module(Handle):
             return True
         if self._file is None or self._type_key() not in _LIBRARY or lib.tvmb_symbol(ffi.NULL, name) == ffi.NULL:
             return False
-        functions = artifact.defined_functions(self._file)
+        functions = compiled.defined_functions(self._file)
         return functions is not None and name not in functions
 
     def implements_function(self, name: str, query_imports: bool = False) -> bool:
@@ -422,9 +423,9 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     file = os.path.abspath(os.fsdecode(path))
     if not isinstance(fmt, str):
         raise TypeError(f"expected a format as str, got {type(fmt).__name__}")
-    seen = artifact.look(file, fmt)
+    seen = compiled.look(file, fmt)
     info = load_runtime_for(seen.abi, file) if seen.abi else load_runtime()
-    artifact.check(seen, info)
+    compiled.check(seen, info)
     if seen.by_name:
         promote()
     opened = _open(seen)
@@ -433,7 +434,7 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     if opened:
         lib.tvmb_close(opened)
     if code:
-        artifact.check_loader(seen, info, _core.last_error_text())
+        compiled.check_loader(seen, info, _core.last_error_text())
         _core.raise_error(code, default=TVMOSError)
     module: Module = Module._from_handle(int(ffi.cast("uintptr_t", out[0])))
     module._file = file
@@ -442,7 +443,7 @@ def load_module(path: Union[str, os.PathLike[str]], fmt: str = "") -> Module:
     return module
 
 
-def _open(seen: artifact.Artifact) -> Any:
+def _open(seen: compiled.Artifact) -> Any:
     """Opens a library with all that it needs: the runtime would look for a function at its first call, and die."""
     if not seen.shared:
         return ffi.NULL

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
 from .._core import problem_of
+from ..artefact.graph_json import check_graph
 from ..device import Device
 from ..dtype import DataType
 from ..errors import TVMNotImplementedError, TVMValueError
@@ -21,7 +22,6 @@ from ..module import Module
 from ..ndarray import NDArray
 from ..params import ParamFile, load_param_dict, names_only
 from .buffers import BufferedExecutor
-from .graph_json import check_graph
 from .inputs import TensorInfo
 from .slots import Slot
 

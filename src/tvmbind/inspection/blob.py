@@ -11,9 +11,9 @@ import re
 import struct
 from typing import Any, NamedTuple, Optional
 
+from ..artefact.arrays import Header, Reader, read_header, read_names
 from ..errors import TVMValueError
 from ..executor.inputs import TensorInfo
-from ..params import Header, Reader, read_header, read_names
 
 #: Symbols that hold the modules, and the generation whose form that is.
 BLOBS = {"__tvm_dev_mblob": "classic", "__tvm_ffi__library_bin": "tvm-ffi"}

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional, Union
 
-from .. import artifact, layout
+from ..artefact import compiled, layout
+from ..artefact.arrays import Header, Reader, read_count, read_header, read_magic, read_names
+from ..artefact.graph_json import check_graph
 from ..dtype import DataType
 from ..errors import TVMOSError, TVMValueError
-from ..executor.graph_json import check_graph
 from ..executor.inputs import TensorInfo
-from ..params import Header, Reader, read_count, read_header, read_magic, read_names
 from . import blob, instructions, kernels, symbols
 
 #: The type of a module -> the executor that it is for.
@@ -165,7 +165,7 @@ def _library(file: str, report: dict[str, Any]) -> None:
         report["kind"] = "a TVM runtime: TVMBIND_LIBRARY or load_runtime(path) takes it"
         report["generation"] = "tvm-ffi" if modern else "classic"
         return
-    seen = artifact.scan(file)
+    seen = compiled.scan(file)
     report["generation"] = seen.abi or None
     report["library"].update(parallel=seen.parallel, by_name=seen.by_name)
     if not seen.abi:
@@ -194,7 +194,7 @@ def _inner(inner: blob.Inner, report: dict[str, Any], taken: Mapping[str, list[s
     if inner.type not in _EXECUTORS:
         return
     report["executor"] = _EXECUTORS[inner.type]
-    report["needs"] = artifact.needs(inner.type)
+    report["needs"] = compiled.needs(inner.type)
     report["name"] = inner.name or None
     report["params"] = _summary(inner.params)
     if inner.type == "VMExecutable":

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
+from ..errors import TVMOSError, TVMValueError
 from . import archive
-from .errors import TVMOSError, TVMValueError
 
 _PARAMS = (0xF7E58D4F05049CB7).to_bytes(8, "little")
 # Windows, macOS (64-bit, and for several processors); of ELF see below.

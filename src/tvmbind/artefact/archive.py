@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import IO, Any, NamedTuple
 
-from .errors import TVMError, TVMOSError, TVMValueError
+from ..errors import TVMError, TVMOSError, TVMValueError
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 #: First bytes -> the module of Python's that undoes the compression.

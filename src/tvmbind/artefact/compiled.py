@@ -12,9 +12,10 @@ import re
 import struct
 from typing import NamedTuple, Optional
 
-from . import elf, load_errors
-from .errors import TVMOSError
-from .library import COMPILED_BY, RuntimeInfo
+from .. import load_errors
+from ..errors import TVMOSError
+from ..library import COMPILED_BY, RuntimeInfo
+from . import carried, elf
 
 #: Formats that the system's loader opens (TVM treats them as one).
 SHARED = ("so", "dll", "dylib", "dso")
@@ -81,8 +82,6 @@ def look(file: str, fmt: str = "") -> Artifact:
 
 def _problem_inside(data: mmap.mmap) -> Optional[str]:
     """What is wrong with what a library carries for the runtime."""
-    from . import carried  # here, not above: it needs arrays, and these a runtime
-
     for name, blob in elf.data_of(data, carried.SYMBOLS).items():
         problem = carried.problem(blob, carried.SYMBOLS[name])
         if problem:

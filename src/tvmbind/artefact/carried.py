@@ -13,8 +13,9 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, Optional, Union
 
-from .errors import TVMValueError
-from .params import Reader, read_header, read_names
+from ..errors import TVMValueError
+from .arrays import Reader, read_header, read_names
+from .graph_json import check_graph
 
 #: Symbols that hold it, and the generation whose form that is.
 SYMBOLS = {b"__tvm_dev_mblob": "classic", b"__tvm_ffi__library_bin": "tvm-ffi"}
@@ -106,8 +107,6 @@ class _Blob:
         elif kind == "VMExecutable":
             _Relay(self._content(kind)).check()
         elif kind in _GRAPHS:
-            from .executor.graph_json import check_graph
-
             check_graph(self.text("the graph"))
             self._params()
             self.text("the model's name")
