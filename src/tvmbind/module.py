@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from . import _core, load_errors
 from ._core import Handle, check
 from ._tvm import ffi, lib
-from .artefact import compiled
+from .artefact import compiled, kernels
 from .benchmark import BenchmarkResult, check_numbers, time_calls
 from .container import Array
 from .device import Device, cpu
@@ -172,8 +172,6 @@ class Module(Handle):
         """Which arguments of a kernel must be arrays, as bits: classic kernels do not look, and would read an int."""
         if self._file is None or self._type_key() not in _LIBRARY or load_runtime().abi != "classic":
             return 0
-        from .inspection import kernels  # here, not above: few need it
-
         with open(self._file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return kernels.tensors(data, name)
 

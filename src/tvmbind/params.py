@@ -28,6 +28,8 @@ from .interchange import from_dlpack
 from .library import load_runtime
 from .ndarray import NDArray, array, empty
 
+_ENDS = "the params end"
+
 
 @overload
 def load_param_dict(param_bytes: Union[bytes, bytearray, memoryview]) -> dict[str, NDArray]: ...
@@ -57,7 +59,7 @@ def load_param_dict(
     load_runtime()  # so that there being none is no error of the file's
     if isinstance(param_bytes, os.PathLike):
         return ParamFile(param_bytes)
-    reader = Reader(memoryview(param_bytes).cast("B"))
+    reader = Reader(memoryview(param_bytes).cast("B"), _ENDS)
     read_magic(reader)
     names = read_names(reader)
     read_count(reader, len(names))
@@ -107,7 +109,7 @@ class ParamFile(Mapping[str, NDArray]):
                 self._pages: Any = b"" if empty_file else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
         except OSError as error:
             raise TVMOSError(f"cannot read {self.path}: {error.strerror or error}") from None
-        reader = Reader(memoryview(self._pages))
+        reader = Reader(memoryview(self._pages), _ENDS)
         read_magic(reader)
         names = read_names(reader)
         read_count(reader, len(names))

@@ -20,17 +20,18 @@ _LARGEST = 2**48
 
 
 class Reader:
-    """Takes pieces off a buffer, and never more than there is."""
+    """Takes pieces off a buffer, and never more than there is; `ends` begins the error that says so."""
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, ends: str = "it ends") -> None:
         self.data = data
+        self._ends = ends
         self.at = 0
 
     def take(self, size: int, what: str) -> memoryview:
         """The next bytes; `what` they are, for the error if there are not as many."""
         if size < 0 or size > len(self.data) - self.at:
             raise TVMValueError(
-                f"the params end within {what}: {size} bytes are needed at byte {self.at}, "
+                f"{self._ends} within {what}: {size} bytes are needed at byte {self.at}, "
                 f"{len(self.data) - self.at} are left"
             )
         piece = self.data[self.at : self.at + size]
@@ -40,6 +41,21 @@ class Reader:
     def numbers(self, form: str, what: str) -> tuple[Any, ...]:
         """The next numbers, in a form of `struct`'s."""
         return struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}"), what))
+
+    def text(self, what: str) -> str:
+        """The next text, which its length is ahead of."""
+        (length,) = self.numbers("Q", what)
+        return bytes(self.take(length, what)).decode()
+
+    def integers(self, what: str, form: str = "Q") -> list[int]:
+        """The next list of numbers of eight bytes each, which its length is ahead of."""
+        (length,) = self.numbers("Q", what)
+        return list(struct.unpack(f"<{length}{form}", self.take(8 * length, what)))
+
+    def end(self) -> None:
+        """Raises an error if bytes are left."""
+        if self.at != len(self.data):
+            raise TVMValueError(f"{len(self.data) - self.at} bytes are left")
 
 
 def read_magic(reader: Reader) -> None:
@@ -138,4 +154,17 @@ def read_header(reader: Reader, name: str) -> Header:
         raise damaged(header, name)
     if code not in _NUMBERS or bits not in _BITS:
         raise damaged(header, name)
+    return header
+
+
+def skip(reader: Reader, name: str) -> Header:
+    """Takes an array off, header and elements.
+
+    Raises
+    ------
+    TVMValueError
+        If it is damaged, or not all there.
+    """
+    header = read_header(reader, name)
+    reader.take(header.nbytes, f"the array {name!r}")
     return header

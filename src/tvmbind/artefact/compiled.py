@@ -15,7 +15,8 @@ from typing import NamedTuple, Optional
 from .. import load_errors
 from ..errors import TVMOSError
 from ..library import COMPILED_BY, RuntimeInfo
-from . import carried, elf
+from . import blob, elf
+from .kinds import KINDS, needs
 
 #: Formats that the system's loader opens (TVM treats them as one).
 SHARED = ("so", "dll", "dylib", "dso")
@@ -82,8 +83,8 @@ def look(file: str, fmt: str = "") -> Artifact:
 
 def _problem_inside(data: mmap.mmap) -> Optional[str]:
     """What is wrong with what a library carries for the runtime."""
-    for name, blob in elf.data_of(data, carried.SYMBOLS).items():
-        problem = carried.problem(blob, carried.SYMBOLS[name])
+    for name, content in elf.data_of(data, blob.SYMBOLS).items():
+        problem = blob.problem(content, blob.SYMBOLS[name])
         if problem:
             return problem
     return None
@@ -129,20 +130,6 @@ def check(artifact: Artifact, info: RuntimeInfo) -> None:
 
 _GET_RUNTIME = "Get libtvm_runtime with: pip install apache-tvm"
 _NO_LOADER = re.compile(r"Loader of ([\w.]+)\(|created using \{?([\w.]+)")
-#: The kind of a module inside of a library -> what of a runtime it needs.
-_NEEDS = {
-    "GraphExecutorFactory": "a graph executor (TVM 0.8 to 0.19)",
-    "GraphRuntimeFactory": "a graph executor (TVM 0.7 to 0.19)",
-    "AotExecutorFactory": "an AOT executor (TVM 0.9 to 0.19)",
-    "VMExecutable": "Relay's virtual machine (TVM 0.7 to 0.19)",
-    "relax.Executable": "Relax's virtual machine of TVM 0.14 to 0.19",
-    "relax.VMExecutable": "Relax's virtual machine of TVM 0.20 or newer",
-}
-
-
-def needs(kind: str) -> str:
-    """What of a runtime a module of this kind needs."""
-    return _NEEDS.get(kind, f"a loader of {kind}")
 
 
 def check_loader(artifact: Artifact, info: RuntimeInfo, text: str) -> None:
@@ -160,7 +147,7 @@ def check_loader(artifact: Artifact, info: RuntimeInfo, text: str) -> None:
     needed, get = needs(name), ""
     if not info.has_runtime:
         get = f". {info.problem or _GET_RUNTIME}"
-    elif name in _NEEDS and artifact.abi == "classic" and name != "relax.VMExecutable":
+    elif name in KINDS and artifact.abi == "classic" and name != "relax.VMExecutable":
         get = "; TVM 0.16 has it: tvmbind runtime install"
     raise TVMOSError(
         f"cannot load {artifact.file}: it needs {needed}, which this runtime lacks. This is {info.title} "

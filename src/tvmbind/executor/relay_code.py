@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
+from ..artefact import kernels
 from ..dtype import DataType
 from .inputs import TensorInfo
 
@@ -18,8 +19,7 @@ _HEAD = re.compile(r"^VM Function\[\d+\]: (?P<name>[^(\n]+)\((?P<params>[^\n]*)\
 _MADE = re.compile(r"# (alloc_tensor|alloc_tensor_reg) \$(\d+) \$\d+ \$\d+ (\[[\d, ]*\]|\$\d+) (\w+)$", re.M)
 _INVOKE = re.compile(r"# invoke_packed PackedFunc\[(\d+)\] \(in: ([$\d, ]*?)(?:, out: ([$\d, ]*))?\)$", re.M)
 _KERNEL = re.compile(r"PackedFunc\[(\d+)\]: (\S+)")
-_COUNT = re.compile(rb"(\w+): num_args should be (\d+)")
-_CHECK = re.compile(rb"(\w+)\.p(\d+)\.(?:ndim is expected to equal (\d+)|dtype is expected to be (\w+))")
+_NUMBERED = re.compile(r"p\d+")  # how the compiler calls a kernel's arguments
 _TUPLE = re.compile(r"# alloc_data \$(\d+) tag\(0\) \[([^\]]*)\]$", re.M)
 
 
@@ -49,33 +49,27 @@ def functions(bytecode: str, primitives: str, checks: Kernels) -> dict[str, Sign
     """The signature of each function, from ``get_bytecode``, ``get_primitives`` and `kernel_checks`."""
     heads = list(_HEAD.finditer(bytecode))
     ends = [head.start() for head in heads[1:]] + [len(bytecode)]
-    kernels = dict(_KERNEL.findall(primitives))
+    called = dict(_KERNEL.findall(primitives))
     found = {}
     for head, end in zip(heads, ends):
         body = bytecode[head.end() : end]
-        found[head["name"]] = Signature(_inputs(body, head["params"], kernels, checks), _outputs(body))
+        found[head["name"]] = Signature(_inputs(body, head["params"], called, checks), _outputs(body))
     return found
 
 
 def kernel_checks(library: bytes) -> Kernels:
     """What the kernels of a library check their arguments for."""
-    dimensions, dtypes = {}, {}
-    for kernel, number, ndim, dtype in _CHECK.findall(library):
-        place = kernel.decode(), int(number)
-        if ndim:
-            dimensions[place] = int(ndim)
-        else:
-            dtypes[place] = dtype.decode()
-    counts = {kernel.decode(): int(count) for kernel, count in _COUNT.findall(library)}
-    known = dimensions.keys() & dtypes.keys()
-    return Kernels(counts, {place: (dimensions[place], dtypes[place]) for place in known})
+    counts, dimensions, dtypes = kernels.checks(library)
+    known = [(kernel, name) for kernel, name in dimensions.keys() & dtypes.keys() if _NUMBERED.fullmatch(name)]
+    arguments = {(kernel, int(name[1:])): (dimensions[kernel, name], dtypes[kernel, name]) for kernel, name in known}
+    return Kernels(counts, arguments)
 
 
-def _inputs(body: str, params: str, kernels: dict[str, str], checks: Kernels) -> dict[int, TensorInfo]:
+def _inputs(body: str, params: str, called: dict[str, str], checks: Kernels) -> dict[int, TensorInfo]:
     names = [name.strip() for name in params.split(",")] if params.strip() else []
     seen: dict[int, set[tuple[int, str]]] = {}
     for kernel_number, given, made in _INVOKE.findall(body):
-        kernel, registers = kernels.get(kernel_number, ""), re.findall(r"\$(\d+)", given)
+        kernel, registers = called.get(kernel_number, ""), re.findall(r"\$(\d+)", given)
         if checks.counts.get(kernel) != len(registers) + made.count("$"):
             continue  # there is a tuple among them, whose items are arguments of their own
         for number, register in enumerate(map(int, registers)):

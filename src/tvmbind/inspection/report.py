@@ -9,23 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional, Union
 
-from ..artefact import compiled, layout
+from ..artefact import blob, compiled, kernels, layout
 from ..artefact.arrays import Header, Reader, read_count, read_header, read_magic, read_names
 from ..artefact.graph_json import check_graph
+from ..artefact.kinds import AOT, KINDS, RELAX, RELAY, needs
 from ..dtype import DataType
 from ..errors import TVMOSError, TVMValueError
 from ..executor.inputs import TensorInfo
-from . import blob, instructions, kernels, symbols
+from . import executables, instructions, symbols
 
-#: The type of a module -> the executor that it is for.
-_EXECUTORS = {
-    "GraphExecutorFactory": "graph executor",
-    "GraphRuntimeFactory": "graph executor",
-    "AotExecutorFactory": "AOT executor",
-    "VMExecutable": "Relay virtual machine",
-    "relax.Executable": "Relax virtual machine",
-    "relax.VMExecutable": "Relax virtual machine",
-}
 _GENERATIONS = {"classic": "classic (TVM 0.20 or older)", "tvm-ffi": "tvm-ffi (TVM 0.22 or newer)"}
 _NEEDS = {"classic": "any classic runtime (TVM 0.5 to 0.20)", "tvm-ffi": "libtvm_ffi (pip install apache-tvm-ffi)"}
 
@@ -151,7 +143,7 @@ def _read(file: str) -> bytes:
 
 def _library(file: str, report: dict[str, Any]) -> None:
     raw = _read(file)
-    table = symbols.read(raw, file, blob.BLOBS)
+    table = symbols.read(raw, file, [name.decode() for name in blob.SYMBOLS])
     if table is None:
         report["kind"] = "a library for another system, or another kind of processor: nothing more is known here"
         return
@@ -182,34 +174,40 @@ def _library(file: str, report: dict[str, Any]) -> None:
     report["functions"] = [
         {"name": name, "arguments": taken.get(name)} for name in sorted(own) if not name.startswith("__")
     ]  # fmt: skip
-    for symbol, generation in blob.BLOBS.items():
-        if symbol in table.data:
+    for symbol, generation in blob.SYMBOLS.items():
+        if symbol.decode() in table.data:
             with _of(file):
-                for inner in blob.modules(table.data[symbol], generation):
+                for inner in blob.modules(table.data[symbol.decode()], generation):
                     _inner(inner, report, taken)
 
 
 def _inner(inner: blob.Inner, report: dict[str, Any], taken: Mapping[str, list[str]]) -> None:
     report["modules"].append(inner.type)
-    if inner.type not in _EXECUTORS:
+    if inner.type not in KINDS:
         return
-    report["executor"] = _EXECUTORS[inner.type]
-    report["needs"] = compiled.needs(inner.type)
+    report["executor"] = KINDS[inner.type].executor
+    report["needs"] = needs(inner.type)
     report["name"] = inner.name or None
     report["params"] = _summary(inner.params)
-    if inner.type == "VMExecutable":
-        report["compiler"] = f"TVM {inner.version}"
-        report["needs"] = f"Relay's virtual machine of TVM {inner.version}, the compiler's own version"
     if inner.graph is not None:
         _graph(inner.graph, report)
         report["_weights"] = set(inner.params)
-    if inner.type == "AotExecutorFactory":
+    if inner.type == AOT:
         _aot(taken, report)
-    if inner.functions:
-        others = [each for each in report["functions"] if each["name"] not in inner.functions]
-        report["functions"] = [*({"name": name, "arguments": None} for name in inner.functions), *others]
-        entry = "main" if "main" in inner.functions else inner.functions[0]
-        inputs, outputs = blob.signature(inner, entry)
+    if inner.type == RELAY or inner.type in RELAX:
+        _executable(executables.read(inner.content, inner.type), report)
+
+
+def _executable(executable: executables.Executable, report: dict[str, Any]) -> None:
+    report["params"] = _summary(executable.constants)
+    if executable.compiler:
+        report["compiler"] = f"TVM {executable.compiler}"
+        report["needs"] = f"Relay's virtual machine of TVM {executable.compiler}, the compiler's own version"
+    if executable.functions:
+        others = [each for each in report["functions"] if each["name"] not in executable.functions]
+        report["functions"] = [*({"name": name, "arguments": None} for name in executable.functions), *others]
+        entry = "main" if "main" in executable.functions else executable.functions[0]
+        inputs, outputs = executables.signature(executable, entry)
         report["inputs"], report["outputs"] = _infos(inputs), _infos(outputs)
 
 
@@ -274,7 +272,7 @@ def _library_format(metadata: Optional[dict[str, Any]], report: dict[str, Any]) 
 
 def _headers(file: str) -> dict[str, Header]:
     with open(file, "rb") as opened:  # mapped: only headers are touched, and weights may be larger than the memory
-        reader = Reader(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)))
+        reader = Reader(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)), "the params end")
     read_magic(reader)
     names = read_names(reader)
     read_count(reader, len(names))

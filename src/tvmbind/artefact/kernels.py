@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 _COUNT = re.compile(rb"(\w+): num_args should be (\d+)")
 _CODE = re.compile(rb"(\w+)_code == \d[^,\0]*, (\w+): Expect arg\[(\d+)\]")
@@ -16,9 +16,24 @@ _SIGNATURE = re.compile(rb"(?:\A|\0)(\w+)\((\w+: [^\0()]*(?:\([^\0()]*\)[^\0()]*
 _ARGUMENT = re.compile(r"(\w+): (Tensor\(\[([^\]]*)\], (\w+)\)|\w+)")
 
 
-def arguments(raw: bytes) -> dict[str, list[str]]:
-    """The arguments of each function of a library, as ``"a: float32[n, 4]"``, as far as it tells."""
-    found = {name.decode(): _written(text.decode(errors="replace")) for name, text in _SIGNATURE.findall(raw)}
+class Checks(NamedTuple):
+    """What the kernels of a library check.
+
+    Attributes
+    ----------
+    counts : dict
+        How many arguments each takes.
+    dimensions, dtypes : dict
+        Of arrays, by the names of the kernel and of the argument.
+    """
+
+    counts: dict[str, int]
+    dimensions: dict[tuple[str, str], int]
+    dtypes: dict[tuple[str, str], str]
+
+
+def checks(raw: bytes) -> Checks:
+    """What the kernels of a library check their arguments for."""
     dimensions: dict[tuple[str, str], int] = {}
     dtypes: dict[tuple[str, str], str] = {}
     for function, name, ndim, dtype in _CHECK.findall(raw):
@@ -27,10 +42,17 @@ def arguments(raw: bytes) -> dict[str, list[str]]:
             dimensions[place] = int(ndim)
         else:
             dtypes[place] = dtype.decode()
+    return Checks({name.decode(): int(number) for name, number in _COUNT.findall(raw)}, dimensions, dtypes)
+
+
+def arguments(raw: bytes) -> dict[str, list[str]]:
+    """The arguments of each function of a library, as ``"a: float32[n, 4]"``, as far as it tells."""
+    found = {name.decode(): _written(text.decode(errors="replace")) for name, text in _SIGNATURE.findall(raw)}
+    checked = checks(raw)
     names = {(function.decode(), int(number)): name.decode() for name, function, number in _CODE.findall(raw)}
-    for function, count in ((name.decode(), int(number)) for name, number in _COUNT.findall(raw)):
+    for function, count in checked.counts.items():
         told = [names.get((function, number), f"arg{number}") for number in range(min(count, 256))]
-        found.setdefault(function, [_checked(each, function, dimensions, dtypes) for each in told])
+        found.setdefault(function, [_checked(each, function, checked) for each in told])
     return found
 
 
@@ -39,14 +61,12 @@ def _written(text: str) -> list[str]:
     return [f"{name}: {dtype}[{extents}]" if dtype else f"{name}: {kind}" for name, kind, extents, dtype in found]
 
 
-def _checked(
-    name: str, function: str, dimensions: dict[tuple[str, str], int], dtypes: dict[tuple[str, str], str]
-) -> str:
+def _checked(name: str, function: str, checked: Checks) -> str:
     place = function, name
-    if place not in dimensions and place not in dtypes:
+    if place not in checked.dimensions and place not in checked.dtypes:
         return name
-    extents = ", ".join("?" * dimensions[place]) if place in dimensions else "..."
-    return f"{name}: {dtypes.get(place, '?')}[{extents}]"
+    extents = ", ".join("?" * checked.dimensions[place]) if place in checked.dimensions else "..."
+    return f"{name}: {checked.dtypes.get(place, '?')}[{extents}]"
 
 
 def tensors(raw: Any, function: str) -> int:
