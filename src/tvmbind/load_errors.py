@@ -12,6 +12,8 @@ import struct
 import sys
 from typing import IO
 
+from .artefact.elf import MACHINES
+
 #: What to do where the runtime at hand will not do.
 INSTEAD = "set TVMBIND_LIBRARY to a libtvm_runtime that you have, or pass its path to load_runtime(path)"
 
@@ -30,7 +32,6 @@ _OTHER_HELP = {
     "ld-linux": "The library is built for glibc, and this system has another C library (Alpine: musl). "
     "Use a glibc system or image, or a runtime built here.",
 }
-_MACHINES = {3: "x86", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 _OTHER_KINDS = {
     b"MZ": "a Windows library",
     b"PK": "a zip archive or wheel",
@@ -187,8 +188,8 @@ def _elf_problem(file: IO[bytes], size: int) -> str | None:
     (number,) = struct.unpack_from(order + "H", head, 18)
     import platform  # here, not above: it is slow to import
 
-    built, machine = _MACHINES.get(number, f"ELF machine {number}"), platform.machine()
-    if bits == 64 and machine in _MACHINES.values() and built != machine:
+    built, machine = MACHINES.get(number, f"ELF machine {number}"), platform.machine()
+    if bits == 64 and machine in MACHINES.values() and built != machine:
         return f"it is built for {built}, and this machine is {machine}"
     if bits == 64 and _elf64_end(file, head, order, size) > size:
         return "it is cut short: the file ends before its last segment (an unfinished copy or download?)"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import os
 import re
-import struct
 from typing import NamedTuple, Optional
 
 from .. import load_errors
@@ -75,19 +74,24 @@ def look(file: str, fmt: str = "") -> Artifact:
     if not problem and os.environ.get(_UNCHECKED, "0") in ("", "0"):
         advice = f". If you know that it is whole, {_UNCHECKED}=1 in the environment has it loaded unchecked"
         with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            problem = elf.problem(data) or _problem_inside(data)
+            problem = _damage(data)
     if problem:
         raise TVMOSError(f"cannot load {file}: {problem}{advice}")
     return scan(file)
 
 
-def _problem_inside(data: mmap.mmap) -> Optional[str]:
-    """What is wrong with what a library carries for the runtime."""
-    for name, content in elf.data_of(data, blob.SYMBOLS).items():
-        problem = blob.problem(content, blob.SYMBOLS[name])
-        if problem:
-            return problem
-    return None
+def _damage(data: mmap.mmap) -> Optional[str]:
+    """What is wrong with a library, and with what it carries for the runtime."""
+    if not elf.is_known(data):
+        return None
+    try:
+        library = elf.Library(data)
+        elf.check(library)
+        carried = library.contents(blob.SYMBOLS)
+    except elf.ERRORS as error:
+        return elf.describe(error)
+    problems = (blob.problem(content, blob.SYMBOLS[name]) for name, content in carried.items())
+    return next((each for each in problems if each), None)
 
 
 def scan(file: str) -> Artifact:
@@ -161,25 +165,7 @@ def defined_functions(file: str) -> Optional[set[bytes]]:
     None if the file does not tell: it is gone, or of another kind than 64-bit ELF.
     """
     try:
-        with open(file, "rb") as opened:
-            return _elf_functions(opened.read())
-    except (OSError, struct.error, IndexError, ValueError):
+        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return set(elf.Library(data).functions()) if elf.is_known(data) else None
+    except (OSError, *elf.ERRORS):
         return None
-
-
-def _elf_functions(data: bytes) -> Optional[set[bytes]]:
-    if data[:6] != b"\x7fELF\2\1":
-        return None
-    (table,) = struct.unpack_from("<Q", data, 40)
-    size, count = struct.unpack_from("<HH", data, 58)
-    # Of a section: name, type, flags, address, offset, size, link.
-    sections = [struct.unpack_from("<IIQQQQI", data, table + size * index) for index in range(count)]
-    symbols = next((section for section in sections if section[1] == 11), None)  # SHT_DYNSYM
-    if symbols is None:
-        return None
-    start, length, names = symbols[4], symbols[5], sections[symbols[6]][4]
-    found = set()
-    for name, info, _, section, _, _ in struct.iter_unpack("<IBBHQQ", data[start : start + length]):
-        if info & 15 in (2, 10) and section:  # STT_FUNC, STT_GNU_IFUNC; defined here
-            found.add(data[names + name : data.index(b"\0", names + name)])
-    return found

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional, Union
 
-from ..artefact import blob, compiled, kernels, layout
+from ..artefact import blob, compiled, elf, kernels, layout
 from ..artefact.arrays import Header, Reader, read_count, read_header, read_magic, read_names
 from ..artefact.graph_json import check_graph
 from ..artefact.kinds import AOT, KINDS, RELAX, RELAY, needs
 from ..dtype import DataType
 from ..errors import TVMOSError, TVMValueError
 from ..executor.inputs import TensorInfo
-from . import executables, instructions, symbols
+from . import executables, instructions
 
 _GENERATIONS = {"classic": "classic (TVM 0.20 or older)", "tvm-ffi": "tvm-ffi (TVM 0.22 or newer)"}
 _NEEDS = {"classic": "any classic runtime (TVM 0.5 to 0.20)", "tvm-ffi": "libtvm_ffi (pip install apache-tvm-ffi)"}
@@ -143,17 +143,19 @@ def _read(file: str) -> bytes:
 
 def _library(file: str, report: dict[str, Any]) -> None:
     raw = _read(file)
-    table = symbols.read(raw, file, [name.decode() for name in blob.SYMBOLS])
-    if table is None:
+    if not elf.is_known(raw):
         report["kind"] = "a library for another system, or another kind of processor: nothing more is known here"
         return
-    report["library"] = {
-        "machine": table.machine,
-        "instructions": instructions.used(table.code, table.machine),
-        "needed": table.needed,
-    }
-    if "TVMFuncCall" in table.functions or "TVMFFIFunctionCall" in table.functions:
-        modern = "TVMFFIFunctionCall" in table.functions
+    try:
+        library = elf.Library(raw)
+        functions, undefined, needed = map(_decoded, (library.functions(), library.undefined(), library.needed()))
+        code, carried = library.code(), library.contents(blob.SYMBOLS)
+    except elf.ERRORS as error:
+        raise TVMValueError(f"{file}: {elf.describe(error)}") from None
+    machine = elf.MACHINES.get(library.machine, f"ELF machine {library.machine}")
+    report["library"] = {"machine": machine, "instructions": instructions.used(code, machine), "needed": needed}
+    if "TVMFuncCall" in functions or "TVMFFIFunctionCall" in functions:
+        modern = "TVMFFIFunctionCall" in functions
         report["kind"] = "a TVM runtime: TVMBIND_LIBRARY or load_runtime(path) takes it"
         report["generation"] = "tvm-ffi" if modern else "classic"
         return
@@ -161,7 +163,7 @@ def _library(file: str, report: dict[str, Any]) -> None:
     report["generation"] = seen.abi or None
     report["library"].update(parallel=seen.parallel, by_name=seen.by_name)
     if not seen.abi:
-        calls = [name for name in table.undefined if name.startswith("TVM")]
+        calls = [name for name in undefined if name.startswith("TVM")]
         if any(name.startswith("TVMFFI") for name in calls):
             report["kind"] = "a TVM runtime, or a part of one"
         elif not calls:
@@ -169,16 +171,19 @@ def _library(file: str, report: dict[str, Any]) -> None:
     report["needs"] = _NEEDS.get(seen.abi)
     taken = kernels.arguments(raw)
     prefix = "__tvm_ffi_" if seen.abi == "tvm-ffi" else ""
-    names = [name[len(prefix) :] for name in table.functions if name.startswith(prefix)]
+    names = [name[len(prefix) :] for name in functions if name.startswith(prefix)]
     own = [name for name in names if name in taken or (prefix and not name.startswith("_"))] or names
     report["functions"] = [
         {"name": name, "arguments": taken.get(name)} for name in sorted(own) if not name.startswith("__")
     ]  # fmt: skip
-    for symbol, generation in blob.SYMBOLS.items():
-        if symbol.decode() in table.data:
-            with _of(file):
-                for inner in blob.modules(table.data[symbol.decode()], generation):
-                    _inner(inner, report, taken)
+    for symbol, content in carried.items():
+        with _of(file):
+            for inner in blob.modules(content, blob.SYMBOLS[symbol]):
+                _inner(inner, report, taken)
+
+
+def _decoded(names: Iterable[bytes]) -> list[str]:
+    return [name.decode(errors="replace") for name in names]
 
 
 def _inner(inner: blob.Inner, report: dict[str, Any], taken: Mapping[str, list[str]]) -> None:
