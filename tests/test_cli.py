@@ -114,7 +114,7 @@ def test_a_terminal_has_colours_unless_it_does_not_want_them(
 def test_without_rich_all_is_plain(digits: Path) -> None:
     code = "import sys; sys.modules['rich'] = None; from tvmbind.cli import main; sys.exit(main(sys.argv[1:]))"
     words = [sys.executable, "-c", code, "run", str(digits), "--random", "--top", "1"]
-    done = subprocess.run(words, env={"FORCE_COLOR": "1"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env={**os.environ, "FORCE_COLOR": "1"}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
 

@@ -390,6 +390,7 @@ def test_what_it_says_of_itself():
     assert INFO.problem == ""
 
 
+@with_package
 def test_text_with_a_nul_is_never_cut():
     """A long one is an object of tvm-ffi's, a short one is not, and comes as bytes."""
     code = """

@@ -106,7 +106,7 @@ def test_into_a_callback_and_back(spec, kind):
     back = tvm.convert(callback)(given_)
     same(seen[0][0], before)
     assert seen[0][1] is None
-    if x.size and qualifies(x):
+    if x.size and qualifies(x) and hasattr(sys, "getrefcount"):  # or a callback is given a copy
         assert seen[0][2] == x.__array_interface__["data"][0]
     assert (back.numpy() == 1).all()
     assert (x == (1 if x.flags.writeable else before)).all()

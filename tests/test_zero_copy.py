@@ -591,6 +591,7 @@ def test_one_warning_for_each_call(kernels, make):
         assert not y.any(), "an error, so nothing was called"
 
 
+@counts_references  # or a callback is given a copy
 def test_numpy_arrays_go_where_they_are(where):
     x = aligned(np.arange(6, dtype="float32"))
     assert where(x.view(np.ndarray)) == where(x) == at(x)

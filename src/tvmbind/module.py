@@ -42,16 +42,21 @@ class Pins(dict[Any, Any]):
     __slots__ = ("__weakref__",)
 
 
+def let_go() -> None:
+    """Lets go of what nobody uses any more, where Python does that later: PyPy."""
+    if not hasattr(sys, "getrefcount"):
+        gc.collect()
+        gc.collect()  # of what the finalizers of the first time have let go of
+
+
 _pins: WeakValueDictionary[int, Pins] = WeakValueDictionary()
 
 
 def _pins_at(identity: int) -> Pins:
     found = _pins.setdefault(identity, Pins())
-    if found and not hasattr(sys, "getrefcount"):
-        # PyPy may not have let go of those of an executor that was at this address and is gone.
+    if found:  # on PyPy perhaps those of an executor that was at this address and is gone
         del found
-        gc.collect()
-        gc.collect()
+        let_go()
         found = _pins.setdefault(identity, Pins())
     return found
 

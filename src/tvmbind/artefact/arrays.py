@@ -42,6 +42,14 @@ class Reader:
         """The next numbers, in a form of `struct`'s."""
         return struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}"), what))
 
+    def count(self, what: str, least: int = 8) -> int:
+        """The next number, which says how many items of at least so many bytes follow."""
+        (count,) = self.numbers("Q", f"the number of {what}")
+        left = len(self.data) - self.at
+        if count > left // least:
+            raise TVMValueError(f"{self._ends} before the last of {count} {what}: {left} bytes are left")
+        return int(count)
+
     def text(self, what: str) -> str:
         """The next text, which its length is ahead of."""
         (length,) = self.numbers("Q", what)

@@ -85,7 +85,7 @@ def modules(blob: bytes, generation: str) -> list[Inner]:
 
 
 def _classic(reader: Reader) -> list[Inner]:
-    (count,) = reader.numbers("Q", "the number of modules")
+    count = reader.count("modules")
     tree: tuple[list[int], list[int]] = ([], [])
     found: list[Inner] = []
     for _ in range(count):
@@ -148,7 +148,7 @@ def _content(reader: Reader, kind: str) -> memoryview:
 
 
 def _params(reader: Reader) -> dict[str, Header]:
-    (count,) = reader.numbers("Q", "the number of weights")
+    count = reader.count("weights")
     names = read_names(reader)
     if len(names) != count:
         raise TVMValueError(f"there are {len(names)} names for {count} weights")

@@ -55,7 +55,7 @@ def read_functions(reader: Reader) -> list[Function]:
         If they are damaged.
     """
     read_version(reader)
-    (count,) = reader.numbers("Q", "the number of functions")
+    count = reader.count("functions")
     functions = [_function(reader) for _ in range(count)]
     if len({each.name for each in functions}) < count:
         raise TVMValueError("two functions have one name")
@@ -82,13 +82,11 @@ def check(content: memoryview, generation: str) -> None:
 def _read(reader: Reader, modern: bool) -> Executable:
     functions = read_functions(reader)
     if modern:
-        (count,) = reader.numbers("Q", "the number of kinds of memory")
-        for _ in range(count):
+        for _ in range(reader.count("kinds of memory")):
             reader.numbers("q", "a constant's number")
             reader.text("a kind of memory")
-    (count,) = reader.numbers("Q", "the number of constants")
     kinds = _MODERN_CONSTANTS if modern else _CLASSIC_CONSTANTS
-    constants = [_constant(reader, kinds) for _ in range(count)]
+    constants = [_constant(reader, kinds) for _ in range(reader.count("constants"))]
     offsets = reader.integers("the places of instructions", "q")
     code = reader.integers("the instructions", "q")
     reader.end()
@@ -99,7 +97,7 @@ def _function(reader: Reader) -> Function:
     (kind,) = reader.numbers("i", "a function's kind")
     name = reader.text("a function's name")
     start, end, arguments, registers = reader.numbers("4q", "a function's place")
-    (parameters,) = reader.numbers("Q", "a function's parameters")
+    parameters = reader.count("parameters of a function")
     for _ in range(parameters):
         reader.text("a parameter's name")
     if kind not in (0, 1, 2) or (kind == 1 and not 0 <= parameters == arguments <= registers < 1 << 24):

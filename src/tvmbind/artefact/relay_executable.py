@@ -21,7 +21,7 @@ _RESULT_LAST = (0, 1, _LOAD_CONST, 14, 20)
 
 def read_devices(reader: Reader) -> tuple[int, int]:
     """Takes the devices off, which follow the version: how many there are, and which is the host's."""
-    (devices,) = reader.numbers("Q", "the number of devices")
+    devices = reader.count("devices")
     for _ in range(devices):
         reader.numbers("ii", "a device")
         reader.text("a device's memory")
@@ -31,7 +31,7 @@ def read_devices(reader: Reader) -> tuple[int, int]:
 
 def read_names(reader: Reader) -> list[str]:
     """Takes the names of the functions off, which follow the devices."""
-    return _texts(reader, "the names of functions")
+    return _texts(reader, "names of functions")
 
 
 def check(content: memoryview) -> None:
@@ -47,7 +47,7 @@ def check(content: memoryview) -> None:
         return  # the runtime refuses it, unless it is of the same version
     devices, host = read_devices(reader)
     names = read_names(reader)
-    (constants,) = reader.numbers("Q", "the number of constants")
+    constants = reader.count("constants", 4)
     for _ in range(constants):
         (late,) = reader.numbers("I", "a constant's kind")
         if late > 1:
@@ -59,9 +59,9 @@ def check(content: memoryview) -> None:
     places = reader.integers("the devices of constants", "q")
     if len(places) != constants or any(not 0 <= each < devices for each in (host, *places)):
         raise TVMValueError("it has a device that is not there")
-    kernels = _texts(reader, "the names of kernels")
+    kernels = _texts(reader, "names of kernels")
     _check_attributes(reader, len(kernels))
-    (count,) = reader.numbers("Q", "the number of functions")
+    count = reader.count("functions")
     limits = {_INVOKE: len(names), _INVOKE_PACKED: len(kernels), _LOAD_CONST: constants}
     found = [_check_function(reader, devices, limits) for _ in range(count)]
     if sorted(found) != sorted(names) or len(set(names)) < count:
@@ -70,13 +70,11 @@ def check(content: memoryview) -> None:
 
 
 def _texts(reader: Reader, what: str) -> list[str]:
-    (count,) = reader.numbers("Q", what)
-    return [reader.text(what) for _ in range(count)]
+    return [reader.text(f"the {what}") for _ in range(reader.count(what))]
 
 
 def _check_attributes(reader: Reader, kernels: int) -> None:
-    (count,) = reader.numbers("Q", "the attributes of kernels")
-    for _ in range(count):
+    for _ in range(reader.count("attributes of kernels")):
         number, size = reader.numbers("QQ", "the attributes of a kernel")
         if number >= kernels:
             raise TVMValueError("a kernel that is not there has attributes")
@@ -87,11 +85,11 @@ def _check_attributes(reader: Reader, kernels: int) -> None:
 
 def _check_function(reader: Reader, devices: int, limits: dict[int, int]) -> str:
     """Checks a function; returns its name."""
-    described = _texts(reader, "a function")
+    described = _texts(reader, "parts of a function")
     if len(described) != 3 or not all(each.isdecimal() and len(each) < 8 for each in described[1:]):
         raise TVMValueError(f"a function is described as {described}")
     name, registers, length = described[0], int(described[1]), int(described[2])
-    parameters = _texts(reader, "the parameters of a function")
+    parameters = _texts(reader, "parameters of a function")
     places = reader.integers("the devices of parameters", "q")
     if len(places) != len(parameters) or any(not 0 <= each < devices for each in places):
         raise TVMValueError(f"the function {name!r} has a parameter on no device")

@@ -6,8 +6,6 @@ Source: TVM's ``runtime/graph_executor/graph_executor.cc`` and ``contrib/graph_e
 
 from __future__ import annotations
 
-import gc
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
@@ -18,7 +16,7 @@ from ..dtype import DataType
 from ..errors import TVMNotImplementedError, TVMValueError
 from ..function import get_global_func
 from ..library import load_runtime
-from ..module import Module
+from ..module import Module, let_go
 from ..ndarray import NDArray
 from ..params import ParamFile, load_param_dict, names_only
 from .buffers import BufferedExecutor
@@ -240,8 +238,7 @@ class GraphModule(BufferedExecutor):
         other._own(names)
         self._forget_slots()
         self._pins[_SHARES] = True
-        if not hasattr(sys, "getrefcount"):
-            gc.collect()  # PyPy would let go of them later, and TVM wants nobody to hold what it replaces
+        let_go()  # TVM wants nobody to hold what it replaces
         self.module["share_params"](other.module, names_only(params))
         self._weights.update(names)
         self._inputs = None
