@@ -10,7 +10,7 @@ import pytest
 
 import tvmbind as tvm
 from runtime_here import can
-from tvmbind.benchmark import time_text
+from tvmbind.profiling.figures import time_text
 
 RESULT = tvm.BenchmarkResult((3e-6, 1e-6, 2e-6, 4e-6))
 

@@ -14,7 +14,8 @@ import pytest
 import tvmbind as tvm
 from runtime_here import INFO, has_global
 from test_benchmark import DIGITS, load_digits
-from tvmbind.profiling import Call, Report, flow_of, operator_of
+from tvmbind.profiling import Call, Report
+from tvmbind.profiling.names import flow_of, operator_of
 
 RELU = "tvmgen_default_fused_nn_contrib_conv2d_NCHWc_add_add_nn_relu"
 IMAGE = np.zeros((1, 1, 8, 8), "float32")

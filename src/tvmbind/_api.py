@@ -2,7 +2,6 @@
 
 from . import debug_executor, graph_executor
 from ._core import OpaqueHandle
-from .benchmark import BenchmarkResult
 from .container import ADT, Array, Map, Object, ShapeTuple, String
 from .device import Device, cpu, cuda, device, ext_dev, hexagon, metal, opencl, rocm, vpi, vulkan, webgpu
 from .dtype import DataType
@@ -39,6 +38,7 @@ from .model import Model, load_model
 from .module import Module, load_module, system_lib
 from .ndarray import NDArray, array, empty
 from .params import ParamFile, load_param_dict, save_param_dict
+from .profiling.benchmark import BenchmarkResult
 
 __all__ = [
     "ADT", "AotModule", "Array", "BenchmarkResult", "DataType", "Device", "GraphModule", "GraphModuleDebug",

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
 
-from .benchmark import BenchmarkResult, check_numbers
 from .device import Device, cpu
 from .errors import TVMError, TVMNotImplementedError, TVMValueError
 from .executor.aot import AotModule
@@ -22,6 +21,7 @@ from .library import load_runtime
 from .model_files import Make, prepare
 from .ndarray import NDArray
 from .profiling import Report
+from .profiling.benchmark import BenchmarkResult, check_numbers
 
 Self = TypeVar("Self", bound="Model")
 Executor = Union[GraphModule, AotModule, RelaxVirtualMachine, VirtualMachine]

@@ -17,13 +17,13 @@ from . import _core, load_errors
 from ._core import Handle, check
 from ._tvm import ffi, lib
 from .artefact import compiled, kernels
-from .benchmark import BenchmarkResult, check_numbers, time_calls
 from .container import Array
 from .device import Device, cpu
 from .errors import TVMAttributeError, TVMError, TVMOSError
 from .facts import TIME_EVALUATOR
 from .function import PackedFunc, get_global_func
 from .library import load_runtime, load_runtime_for, promote
+from .profiling.benchmark import BenchmarkResult, check_numbers, time_calls
 
 _MODULE = 9  # kTVMModuleHandle
 _MAIN = "__tvm_main__"

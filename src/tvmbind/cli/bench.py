@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tvmbind.benchmark import unit_of
 from tvmbind.cli import feeds, models, screen
 from tvmbind.cli.command import UserError, add_command, add_json_argument, user_mistakes
+from tvmbind.profiling.figures import unit_of
 
 
 def add_parser(subparsers: Any) -> None:

@@ -6,11 +6,12 @@ import argparse
 import json
 from typing import Any
 
-from tvmbind.benchmark import bar, time_text
 from tvmbind.cli import feeds, models, screen
 from tvmbind.cli.command import add_command, add_json_argument, user_mistakes
 from tvmbind.executor.profiler import HOWS
-from tvmbind.profiling import Report, flow_of, form_of, short_name
+from tvmbind.profiling.figures import bar, time_text
+from tvmbind.profiling.names import flow_of, short_name
+from tvmbind.profiling.report import Report, form_of
 
 
 def add_parser(subparsers: Any) -> None:

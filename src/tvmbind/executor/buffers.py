@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, Optional, TypeVar, Union
 
 from .._core import quicken_method, rebind
-from ..benchmark import BenchmarkResult
 from ..device import Device, cpu
 from ..errors import TVMNotImplementedError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
@@ -18,6 +17,7 @@ from ..interchange import from_dlpack
 from ..library import load_runtime
 from ..module import Module, Pins
 from ..ndarray import NDArray
+from ..profiling.benchmark import BenchmarkResult
 from .inputs import TensorInfo, copied, target
 from .slots import Slot
 

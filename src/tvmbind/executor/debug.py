@@ -11,7 +11,6 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
-from ..benchmark import BenchmarkResult, check_numbers
 from ..container import Array
 from ..device import Device, cpu
 from ..dtype import DataType
@@ -22,6 +21,7 @@ from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, empty
 from ..profiling import Report
+from ..profiling.benchmark import BenchmarkResult, check_numbers
 from .graph import GraphModule
 from .inputs import TensorInfo, copied, target
 

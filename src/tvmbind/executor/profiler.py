@@ -11,7 +11,8 @@ from ..interchange import from_dlpack
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import HOST, NDArray, empty
-from ..profiling import Call, Report, layout_of
+from ..profiling import Call, Report
+from ..profiling.names import layout_of
 from .debug import create
 from .graph import GraphModule
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Optional, TypeVar, Union
 
-from ..benchmark import BenchmarkResult
 from ..borrowed import BorrowedNDArray
 from ..container import ADT, Array
 from ..device import Device, cpu
@@ -20,6 +19,7 @@ from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, array, readable
 from ..profiling import Report
+from ..profiling.benchmark import BenchmarkResult
 from .inputs import TensorInfo, copied, fitting, target
 
 Self = TypeVar("Self", bound="Machine")

@@ -6,10 +6,11 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING
 
-from .benchmark import time_text
+from .figures import time_text
 
 if TYPE_CHECKING:
-    from .profiling import Call, Report
+    from .call import Call
+    from .report import Report
 
 #: Colours of operators, told apart on white and on black, also by who sees no red or green (after Okabe and Ito).
 _COLOURS = 8

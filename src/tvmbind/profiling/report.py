@@ -6,56 +6,16 @@ Its JSON is TVM's own (``runtime/profiling.cc``), which its ``runtime.profiling.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from .benchmark import bar, quantile, time_text
+from . import formats
+from .call import Call
+from .figures import bar, quantile, time_text
+from .names import flow_of, short_name
 
-_COLUMNS = ("Name", "Operator", "Argument Shapes", "Layout", "Device", "Count", "Duration (us)", "Percent")
 #: The ending of a file -> the method that makes what it holds.
 _FORMS = {".html": "html", ".csv": "csv", ".trace.json": "chrome_trace", ".json": "json", ".txt": "table"}
-#: What a number or text of TVM's report is wrapped in.
-_KINDS = ("string", "count", "microseconds", "percent", "ratio")
-
-
-class Call(NamedTuple):
-    """One step of a model: an operator, as it was called.
-
-    Attributes
-    ----------
-    name : str
-        The compiled function's.
-    microseconds : float
-        How long it took, all its calls together.
-    shapes : str
-        Element types and shapes of its arguments, as TVM writes them; the last are what it writes to.
-    layout : str
-        Layouts that the compiler chose, where it says.
-    device : str
-    calls : int
-        How often it was called.
-    start : float, optional
-        When, in microseconds from the start of the run; the end of the step before, where nothing tells.
-    percent : float
-        Part of the time of all steps.
-    """
-
-    name: str
-    microseconds: float
-    shapes: str = ""
-    layout: str = ""
-    device: str = "cpu0"
-    calls: int = 1
-    start: Optional[float] = None
-    percent: float = 0.0
-
-    @property
-    def operator(self) -> str:
-        """The name without what only tells it from others: the model's, and numbers at the end."""
-        return operator_of(self.name)
-
-
 class Operator(NamedTuple):
     """All steps of one kind."""
 
@@ -134,15 +94,7 @@ class Report:
         ValueError
             If it is none.
         """
-        import json  # here, not above: json makes importing tvmbind slow
-
-        try:
-            found = json.loads(text)
-            calls = [_call(each) for each in found["calls"]]
-            totals = [_plain(each["Duration (us)"]) for each in found.get("device_metrics", {}).values()]
-            configuration = {key: _plain(value) for key, value in found.get("configuration", {}).items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"this is no report of TVM's profiler: {type(error).__name__}: {error}") from None
+        calls, totals, configuration = formats.read_json(text)
         return cls(calls, max(totals, default=None), configuration, title or str(configuration.pop("Title", "")))
 
     @classmethod
@@ -231,72 +183,19 @@ class Report:
 
     def csv(self) -> str:
         """A line for each step, in the order of the run, below a line of names."""
-        import csv
-        import io
-
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for call in self.calls:
-            writer.writerow(
-                (call.name, call.operator, call.shapes, call.layout, call.device, call.calls,
-                 f"{call.microseconds:.6g}", f"{call.percent:.6g}")
-            )  # fmt: skip
-        return out.getvalue()
+        return formats.csv_text(self)
 
     def json(self) -> str:
         """TVM's own form; `from_json` and TVM's ``runtime.profiling.FromJSON`` (from 0.9 on) read it."""
-        import json
-
-        calls = [
-            {
-                "Name": {"string": call.name}, "Argument Shapes": {"string": call.shapes},
-                "Layout": {"string": call.layout}, "Device": {"string": call.device}, "Count": {"count": call.calls},
-                "Duration (us)": {"microseconds": call.microseconds}, "Percent": {"percent": call.percent},
-                "Start (us)": {"microseconds": call.start},
-            }
-            for call in self.calls
-        ]  # fmt: skip
-        metrics = {
-            device: {
-                "Name": {"string": "Total"}, "Device": {"string": device}, "Count": {"count": 1},
-                "Duration (us)": {"microseconds": time},
-            }
-            for device, time in (self.device_metrics.items() if self.total is not None else ())
-        }  # fmt: skip
-        configuration = {"Title": self.title, **self.configuration} if self.title else self.configuration
-        wrapped = {
-            key: {"count": value} if isinstance(value, int) else {"string": str(value)}
-            for key, value in configuration.items()
-        }
-        return json.dumps({"calls": calls, "device_metrics": metrics, "configuration": wrapped}, ensure_ascii=False)
+        return formats.json_text(self)
 
     def chrome_trace(self) -> str:
         """A trace in Chrome's form, for chrome://tracing, Perfetto or speedscope."""
-        import json
-
-        devices = list(dict.fromkeys(call.device for call in self.calls))
-        named: list[dict[str, Any]] = [
-            {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": self.title or "tvmbind"}}
-        ]
-        named += [
-            {"name": "thread_name", "ph": "M", "pid": 1, "tid": number, "args": {"name": device}}
-            for number, device in enumerate(devices, 1)
-        ]
-        steps = [
-            {
-                "name": short_name(call.name), "cat": call.operator, "ph": "X", "pid": 1,
-                "tid": devices.index(call.device) + 1, "ts": call.start, "dur": call.microseconds,
-                "args": {"function": call.name, "shapes": call.shapes, "layout": call.layout, "calls": call.calls},
-            }
-            for call in self.calls
-        ]  # fmt: skip
-        other = {key: str(value) for key, value in self.configuration.items()}
-        return json.dumps({"traceEvents": named + steps, "displayTimeUnit": "ns", "otherData": other})
+        return formats.chrome_trace(self)
 
     def html(self) -> str:
         """One page that needs nothing else: a timeline, bars by operator, and a table with shapes."""
-        from .profile_page import page
+        from .page import page
 
         return page(self)
 
@@ -328,65 +227,12 @@ def form_of(path: Union[str, os.PathLike[str]]) -> str:
     return found
 
 
-def operator_of(name: str) -> str:
-    """A compiled function's name without the model's, and without numbers that tell it from others."""
-    short = short_name(name)
-    relay = short != name and name.startswith("tvmgen_")
-    short = re.sub(r"(_[0-9a-f]{12,})?(_\d+)?_?$", "", short) or short
-    # Relax numbers each part: fused_conv2d1_add1.
-    return short if relay else re.sub(r"(?<=[a-z])\d+(?=_|$)", "", short)
-
-
-def short_name(name: str) -> str:
-    """A compiled function's name without the model's, and without "fused"."""
-    return re.sub(r"^(tvmgen_.*?_fused_|tvmgen_default_|vm_mod_fused_|fused_)", "", name) or name
-
-
-def flow_of(shapes: str) -> str:
-    """The first and the last of a step's arguments: what goes in and what comes out."""
-    parts = re.findall(r"\w+\[[^\]]*\]", shapes)
-    if not parts:
-        return shapes
-    first, last = parts[0], parts[-1]
-    dtype, _, shape = last.partition("[")
-    text = f"{first} → {f'[{shape}' if first.startswith(f'{dtype}[') else last}" if len(parts) > 1 else first
-    return (
-        text.replace(", ", "\N{MULTIPLICATION SIGN}").replace("→ [", "→ ").replace("[", " ").replace("]", "").rstrip()
-    )
-
-
 def _cut(text: str, width: int) -> str:
     """A text that is too long without its middle: names differ at their ends."""
     if len(text) <= width:
         return text
     tail = (width - 1) // 2
     return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
-
-
-def _plain(value: Any) -> Any:
-    """A number or text out of what TVM wraps it in."""
-    if not isinstance(value, dict):
-        return value
-    kind = next((kind for kind in _KINDS if kind in value), None)
-    if kind is None:
-        raise ValueError(f"a value of the kind {', '.join(value) or 'nothing'}")
-    return value[kind]
-
-
-def layout_of(attributes: Mapping[str, Any]) -> str:
-    """The layouts among an operator's attributes, as TVM names them: ``data_layout``, ``kernel_layout``, ..."""
-    named = {key: attributes[key] for key in sorted(attributes) if key.endswith("layout") and attributes[key]}
-    return ", ".join(f"{key[: -len('_layout')]} {value}" if "_" in key else str(value) for key, value in named.items())
-
-
-def _call(found: Mapping[str, Any]) -> Call:
-    known = {key: _plain(value) for key, value in found.items()}
-    start = known.get("Start (us)")
-    return Call(
-        str(known["Name"]), float(known["Duration (us)"]), str(known.get("Argument Shapes", "")),
-        str(known.get("Layout", layout_of(known))), str(known.get("Device", "cpu0")), int(known.get("Count", 1)),
-        None if start is None else float(start),
-    )  # fmt: skip
 
 
 __all__ = ["Call", "Operator", "Report"]
