@@ -10,7 +10,8 @@ enum {
   TVMB_SWALLOWED = -65, /* the call succeeded, but a Python callback in it had raised */
   TVMB_CLOSED = -66,    /* an argument's handle is 0: a closed object */
   TVMB_MEMORY = -67,    /* out of memory while packing arguments */
-  TVMB_NO_STACK = -68   /* of tvmb_on_call: Python had no stack left to say what was raised */
+  TVMB_NO_STACK = -68,  /* of tvmb_on_call: Python had no stack left to say what was raised */
+  TVMB_LOST = -69       /* of tvmb_on_call: what was raised is lost, for a signal's handler raised on top of it */
 };
 
 /* Codes of ours in a packet, beside TVMArgTypeCode (see csrc/call.c). */

@@ -252,6 +252,7 @@ static int trampoline(TVMValue *args, int *type_codes, int n, TVMRetValueHandle 
   int rc = own(args, type_codes, n, v, c);
   if (rc == 0 && (rc = tvmb_on_call((intptr_t)id, n, c, v, (uintptr_t)ret)) != 0) {
     if (rc == TVMB_NO_STACK) TVMAPISetLastError("RecursionError: in a callback [Python stack overflow]");
+    if (rc == TVMB_LOST) TVMAPISetLastError("RuntimeError: in a callback; a signal's handler raised on top, see stderr");
     raised++;
     rc = -1;
   }

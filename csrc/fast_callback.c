@@ -101,10 +101,9 @@ static int give(PyObject *value, TVMRetValueHandle ret) {
   return rc;
 }
 
-/* Tensors that are kept are copied now, for their memory is the caller's. Takes the list. */
+/* Tensors that are kept are copied now, for their memory is the caller's. The list has what is not done, if it fails. */
 static int end_borrowing(PyObject *borrowed, PyObject *error) {
   PyObject *done = PyObject_CallFunctionObjArgs(python.end_borrowing, borrowed, error, NULL);
-  Py_DECREF(borrowed);
   Py_XDECREF(done);
   return done ? 0 : -1;
 }
@@ -125,15 +124,13 @@ static int run(Closure *self, TVMValue *values, int *codes, int n, TVMRetValueHa
   Py_XDECREF(args);
   if (value) rc = give(value, ret);
   Py_XDECREF(value);
-  if (borrowed && rc == 0) {
-    rc = end_borrowing(borrowed, Py_None);
-    borrowed = NULL;
-  }
+  if (borrowed && rc == 0) rc = end_borrowing(borrowed, Py_None);
   if (rc) error = take_error();
-  if (borrowed && end_borrowing(borrowed, error)) {
+  if (borrowed && rc && end_borrowing(borrowed, error)) {
     Py_XDECREF(error);
     error = take_error();
   }
+  Py_XDECREF(borrowed);
   Py_XDECREF(func);
   if (error) park(error);
   return rc ? -1 : 0;

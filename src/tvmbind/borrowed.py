@@ -65,27 +65,26 @@ class BorrowedNDArray(NDArray):
 
     def _is_viewed(self) -> bool:
         self._memory = None
-        return self._owner is not _LENT and _references(self._owner) > _UNSHARED
+        return self._owner is not _LENT and _count(self._owner) > _UNSHARED
 
-    def _end_borrow(self, kept: bool, quiet: bool) -> None:
+    def _end_borrow(self, kept: bool) -> bool:
+        """Ends the loan: the object becomes a copy if it is kept, else a closed one. Whether a view outlives it.
+
+        A signal's handler may raise anywhere in here, and this is called again: no step leaves the caller's memory
+        with an owner that frees it, nor with an object that is no longer borrowed.
+        """
         if isinstance(self._owner, _StandIn):
             self._owner.give_back()
             self.__class__ = NDArray  # type: ignore[assignment]
-            return
+            return False
         exported = self._is_viewed()
-        if self._handle and (kept or (exported and quiet)):
-            owned = self._to_owned()
+        copy = self._to_owned() if self._handle and kept else None
+        self._handle, self._tensor = 0, None
+        if copy is not None:
+            self._owner = copy._leased()
+            self._handle = copy._handle
             self.__class__ = NDArray  # type: ignore[assignment]
-            self._tensor = None
-            self._handle, owned._handle = owned._handle, 0
-            self._owner, owned._owner = owned._owner, None
-        else:
-            self._handle = 0
-        if exported and not quiet:
-            raise BufferError(
-                "a numpy view of a tensor argument outlived its callback, and the memory is the caller's: "
-                "keep a copy (x.numpy().copy()), or the argument itself"
-            )
+        return exported
 
 
 class _Lent:
@@ -100,6 +99,8 @@ class _Lent:
 _LENT = _Lent()
 #: PyPy does not count references, so that nobody could say whether a view was kept.
 _COUNTS = hasattr(sys, "getrefcount")
+# Called where no variable holds what is counted: a debugger makes a dict of each frame's variables, which would count.
+_count = getattr(sys, "getrefcount", lambda owner: 0)
 
 
 class _StandIn:
@@ -121,19 +122,16 @@ class _StandIn:
             check(lib.TVMArrayCopyFromTo(self.copy._dl(), ffi.cast("DLTensor *", self._lent), ffi.NULL))
 
 
-def _references(owner: Any) -> int:
-    return sys.getrefcount(owner) if _COUNTS else 0
+class _Probe:
+    __slots__ = ("_owner",)
+
+    _owner: _Lent
 
 
 def _measure_unshared() -> int:
-    class Probe:
-        __slots__ = ("_owner",)
-
-        _owner: _Lent
-
-    probe = Probe()
+    probe = _Probe()
     probe._owner = _Lent()
-    return _references(probe._owner)
+    return _count(probe._owner)
 
 
 _UNSHARED = _measure_unshared()

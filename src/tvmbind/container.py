@@ -312,16 +312,19 @@ def _make(name: str, kind: str, values: Sequence[Any]) -> Object:
 def _is_number(value: Any) -> bool:
     if isinstance(value, (bool, int, float)):
         return True
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.generic) and not isinstance(value, (str, bytes))
+    return isinstance(value, _numpys("generic")) and not isinstance(value, (str, bytes))
+
+
+def _numpys(name: str) -> Any:
+    """A class of numpy's; the empty tuple where there is none yet: another thread may be importing numpy."""
+    return getattr(sys.modules.get("numpy"), name, ())
 
 
 def _item_of(value: Any) -> Any:
     from .borrowed import BorrowedNDArray
     from .ndarray import array
 
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):  # also a subclass's, also one without dimensions
+    if isinstance(value, _numpys("ndarray")):  # also a subclass's, also one without dimensions
         return array(value)  # a container outlives the call, so it cannot borrow
     if isinstance(value, BorrowedNDArray):
         return value.copy()
@@ -329,7 +332,9 @@ def _item_of(value: Any) -> Any:
 
 
 def _take(target: Object, made: Object) -> None:
-    target._handle, made._handle = made._handle, 0
+    # Lent, not moved: between two assignments a signal's handler may raise, and both would free it.
+    target._owner = made
+    target._handle = made._handle
 
 
 def _item(sequence: Sequence[Any], index: Any, get: Callable[[int], Any]) -> Any:

@@ -26,6 +26,7 @@ _ids = itertools.count(1)
 _decode_plans: dict[bytes, Optional[tuple[Callable[[int], Any], ...]]] = {}
 _unpack = ffi.unpack
 _NO_STACK: int = lib.TVMB_NO_STACK
+_LOST: int = lib.TVMB_LOST
 
 
 class Registration:
@@ -100,13 +101,18 @@ def _park(error: BaseException) -> int:
 
 def _on_error(kind: type[BaseException], error: BaseException, traceback: Any) -> int:
     # A signal's handler raised outside of the try in _on_call, or there was no stack left for _park.
-    try:
-        return _park(error.with_traceback(traceback))
-    except RecursionError:
-        return _NO_STACK
+    error = error.with_traceback(traceback)
+    for _ in range(9):
+        try:
+            return _park(error)
+        except RecursionError:
+            return _NO_STACK
+        except BaseException as another:  # a signal's handler again
+            error = another
+    return _LOST
 
 
-@ffi.def_extern(name="tvmb_on_call", error=-1, onerror=_on_error)  # type: ignore[untyped-decorator]
+@ffi.def_extern(name="tvmb_on_call", error=_LOST, onerror=_on_error)  # type: ignore[untyped-decorator]
 def _on_call(id_: int, count: int, codes: Any, values: Any, ret: int) -> int:
     borrowed: Any = ()
     try:
@@ -217,15 +223,34 @@ def end_borrowing(borrowed: list[Any], error: Optional[BaseException] = None) ->
     Parameters
     ----------
     borrowed : list
-        The tensors; left empty. Nothing else that is not the callback's may hold them.
+        The tensors; left empty, but by an exception of a signal's handler: then it is to be called again. Nothing
+        else that is not the callback's may hold them.
     error : BaseException, optional
         What the callback raised.
+
+    Raises
+    ------
+    BufferError
+        If the callback, which returned, keeps a numpy view of one.
     """
-    if error is not None and any(tensor._is_viewed() for tensor in borrowed):
+    if error is not None and any(_is_lent(tensor) and tensor._is_viewed() for tensor in borrowed):
         _clear_frames(error)
+    outlived = False
     while borrowed:
         kept = _count is None or _count(borrowed[-1]) > _UNKEPT - 1
-        borrowed.pop()._end_borrow(kept, error is not None)
+        if _is_lent(borrowed[-1]):
+            outlived |= borrowed[-1]._end_borrow(kept)
+        borrowed.pop()
+    if outlived and error is None:
+        raise BufferError(
+            "a numpy view of a tensor argument outlived its callback, and the memory is the caller's: "
+            "keep a copy (x.numpy().copy()), or the argument itself"
+        )
+
+
+def _is_lent(tensor: Any) -> bool:
+    """Whether a tensor is borrowed still: it was done with, perhaps, before a signal's handler raised."""
+    return hasattr(tensor, "_end_borrow")
 
 
 def _clear_frames(error: BaseException) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from typing import Any, Callable, Optional, TypeVar
 
 from .._tvm import lib
@@ -22,8 +23,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-#: Calls under way, and some that are over: of each the memory for its result, the function, the arguments.
-calls: list[list[Any]] = []
+class Call:
+    """A call under way, or memory for one to come. It ends with the frame that holds it, however that one ends."""
+
+    __slots__ = ("__weakref__", "args", "function", "result")
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+        self.function: Any = None
+        self.args: tuple[Any, ...] = ()
+        calls.append(weakref.ref(self, calls.remove))
+
+    def uses(self, closed: object) -> bool:
+        """Whether it is of this function, or has this argument."""
+        return self.function is closed or any(each is closed for each in self.args)
+
+
+#: All there are. Weak, for a signal's handler may raise anywhere in a call.
+calls: list[weakref.ref[Call]] = []
 #: What was closed and is to be freed, once no call has it: object, handle, owner, and what a function keeps.
 closed_late: list[tuple[Any, int, Optional[object], Any]] = []
 
@@ -36,7 +53,7 @@ def free_late() -> None:
         except IndexError:  # another thread was faster
             return
         found, handle, owner, _ = entry
-        if any(function is found or any(each is found for each in args) for _, function, args in calls):
+        if any(call is not None and call.uses(found) for call in [each() for each in list(calls)]):
             closed_late.append(entry)
         elif owner is None:
             found._free(handle)

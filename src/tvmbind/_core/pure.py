@@ -18,7 +18,7 @@ from . import callback, decode, encode
 from .callback import Registration, make_function
 from .encode import Copied, Restore, Unshared, Write, plan_for
 from .fork import FreshThread
-from .handle import ArrayHandle, Handle, calls, closed_late, free_late
+from .handle import ArrayHandle, Call, Handle, closed_late, free_late
 from .report import raise_error
 
 __all__ = ["ArrayHandle", "Function", "Handle", "Registration", "alloc_array", "find_global", "make_function"]
@@ -39,16 +39,13 @@ except ImportError:
     _tell_of_memory = None
 
 
-def _new_slot() -> list[Any]:
-    slot = [ffi.new(_new_result), None, ()]
-    calls.append(slot)
-    return slot
+def _new_call() -> Call:
+    return Call(ffi.new(_new_result))
 
 
-# Of calls: memory for the result, and while one is under way the function and its arguments, which are not freed
-# before it ends. A list is a free list that threads can share: append and pop are atomic.
-_slots: list[list[Any]] = [_new_slot()]
-_take_slot, _give_slot = _slots.pop, _slots.append
+# A list is a free list that threads can share: append and pop are atomic.
+_over = [_new_call()]
+_take, _give_back = _over.pop, _over.append
 
 
 class Function(Handle):
@@ -85,11 +82,11 @@ class Function(Handle):
         if copy is not None:
             return _call_with_copies(self, args, copy)
         try:
-            slot = _take_slot()
+            call = _take()
         except IndexError:
-            slot = _new_slot()
-        slot[1], slot[2] = self, args
-        result = slot[0]
+            call = _new_call()
+        call.function, call.args = self, args  # neither is freed before the call ends
+        result = call.result
         try:
             if not args:
                 code = _call_ints(self._handle, 0, _NULL, result)
@@ -117,8 +114,8 @@ class Function(Handle):
         except (struct.error, OverflowError) as error:
             raise _explain(error, self, args) from None
         finally:
-            slot[1], slot[2] = None, ()
-            _give_slot(slot)
+            call.function, call.args = None, ()
+            _give_back(call)
             if closed_late:
                 free_late()
         raise_error(code, self, args)
