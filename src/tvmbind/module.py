@@ -20,10 +20,9 @@ from .artefact import compiled, kernels
 from .container import Array
 from .device import Device, cpu
 from .errors import TVMAttributeError, TVMError, TVMOSError
-from .facts import TIME_EVALUATOR
 from .function import PackedFunc, get_global_func
 from .library import load_runtime, load_runtime_for, promote
-from .profiling.benchmark import BenchmarkResult, check_numbers, time_calls
+from .profiling.benchmark import BenchmarkResult, evaluator_arguments, time_calls
 
 _MODULE = 9  # kTVMModuleHandle
 _MAIN = "__tvm_main__"
@@ -360,21 +359,18 @@ class Module(Handle):
         if not isinstance(where, Device):
             raise TypeError(f"expected a Device, such as cpu(0), got {type(where).__name__}")
         where._check()
-        given: dict[str, Any] = {
+        numbers = {
             "number": number, "repeat": repeat, "min_repeat_ms": min_repeat_ms,
             "limit_zero_time_iterations": limit_zero_time_iterations, "cooldown_interval_ms": cooldown_interval_ms,
             "repeats_to_cooldown": repeats_to_cooldown, "cache_flush_bytes": cache_flush_bytes,
         }  # fmt: skip
-        check_numbers(given)
-        given["f_preproc"] = f_preproc
+        given = evaluator_arguments(load_runtime().minor, numbers, f_preproc)
         function = self.get_function(func_name)
-        minor = load_runtime().minor
-        names = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
         make = get_global_func("runtime.RPCTimeEvaluator", allow_missing=True)
         if make is None:
             before = get_global_func(f_preproc) if f_preproc else None
             return lambda *args: BenchmarkResult(time_calls(function, args, number, repeat, min_repeat_ms, before))
-        run = make(self, func_name, *where, *(given[name] for name in names))
+        run = make(self, func_name, *where, *given)
 
         def evaluator(*args: Any) -> BenchmarkResult:
             _core.check_tensors(function, args)

@@ -15,17 +15,20 @@ from ..container import Array
 from ..device import Device, cpu
 from ..dtype import DataType
 from ..errors import TVMNotImplementedError
-from ..facts import TIME_EVALUATOR
 from ..function import get_global_func
 from ..library import load_runtime
 from ..module import Module
 from ..ndarray import NDArray, empty
 from ..profiling import Report
-from ..profiling.benchmark import BenchmarkResult, check_numbers
+from ..profiling.benchmark import BenchmarkResult, evaluator_arguments
 from .graph import GraphModule
 from .inputs import TensorInfo, copied, target
 
 _CREATORS = ("tvm.graph_executor_debug.create",)
+#: What run_individual takes, in its order here.
+_NUMBERS = (
+    "number", "repeat", "min_repeat_ms", "limit_zero_time_iterations", "cooldown_interval_ms", "repeats_to_cooldown",
+)  # fmt: skip
 
 
 class GraphModuleDebug(GraphModule):
@@ -283,17 +286,9 @@ class GraphModuleDebug(GraphModule):
         return Report.from_json(get_global_func("runtime.profiling.AsJSON")(report))  # type: ignore[misc]
 
 
-def _timing(*numbers: int) -> list[int]:
+def _timing(*numbers: int) -> list[Any]:
     """The arguments of run_individual that this runtime takes."""
-    all_names = (
-        "number", "repeat", "min_repeat_ms", "limit_zero_time_iterations", "cooldown_interval_ms",
-        "repeats_to_cooldown",
-    )  # fmt: skip
-    given = dict(zip(all_names, numbers))
-    check_numbers(given)
-    minor = load_runtime().minor
-    known = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
-    return [given[name] for name in known if name in given]
+    return evaluator_arguments(load_runtime().minor, dict(zip(_NUMBERS, numbers)))
 
 
 def create(

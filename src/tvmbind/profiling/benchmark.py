@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional, Union
 
+from ..facts import TIME_EVALUATOR
 from .figures import bar, quantile, unit_of
 
 
@@ -139,6 +140,20 @@ def check_numbers(given: Mapping[str, Any]) -> None:
         least = int(name in ("number", "repeat", "repeats_to_cooldown"))
         if not least <= value.__index__() < 2**31:
             raise ValueError(f"{name} must be from {least} to 2**31 - 1, got {value}")
+
+
+def evaluator_arguments(minor: int, numbers: Mapping[str, Any], f_preproc: Optional[str] = None) -> list[Any]:
+    """Those of a time evaluator's arguments that TVM 0.`minor` takes, in its order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_numbers` does.
+    """
+    check_numbers(numbers)
+    given = numbers if f_preproc is None else {**numbers, "f_preproc": f_preproc}
+    names = TIME_EVALUATOR[max(first for first in TIME_EVALUATOR if first <= minor)]
+    return [given[name] for name in names if name in given]
 
 
 def time_calls(
