@@ -419,6 +419,13 @@ PyObject *export_capsule(PyObject *module, PyObject *args) {
   return capsule_of(array, versioned, dtype, flags);
 }
 
+/* Whether each extent is one: who makes a capsule may err. */
+static int has_a_shape(const DLTensor *tensor) {
+  for (int i = 0; i < tensor->ndim; ++i)
+    if (tensor->shape[i] < 0) return 0;
+  return tensor->ndim >= 0;
+}
+
 /* adopt_capsule(class, capsule): an array with its memory; NotImplemented where Python has to look, or to say why
  * that cannot be. */
 PyObject *adopt_capsule(PyObject *module, PyObject *args) {
@@ -431,8 +438,9 @@ PyObject *adopt_capsule(PyObject *module, PyObject *args) {
   const DLTensor *tensor = NULL;
   if (managed && !versioned) tensor = &((DLManagedTensor *)managed)->dl_tensor;
   if (managed && versioned && current->version.major == 1 && current->flags == 0) tensor = &current->dl_tensor;
-  if (tensor == NULL || tensor->device.device_type != 1 || tensor->dtype.code > 2 || tensor->dtype.bits < 8 ||
-      (((uintptr_t)tensor->data + tensor->byte_offset) & alignment_mask) || !alignment_mask || !tvm->contiguous(tensor)) {
+  if (tensor == NULL || !has_a_shape(tensor) || tensor->device.device_type != 1 || tensor->dtype.code > 2 ||
+      tensor->dtype.bits < 8 || (((uintptr_t)tensor->data + tensor->byte_offset) & alignment_mask) || !alignment_mask ||
+      !tvm->contiguous(tensor)) {
     Py_INCREF(Py_NotImplemented);
     return Py_NotImplemented;
   }

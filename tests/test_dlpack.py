@@ -248,6 +248,22 @@ def test_an_element_type_that_this_runtime_has_not():
         tvm.from_dlpack(Exporter(qualifying(8), strange))
 
 
+@cpython
+@numpy_2
+@pytest.mark.parametrize("what", ["ndim", "extent"])
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_shape_that_is_none(what, legacy):
+    def strange(managed):
+        if what == "ndim":
+            managed.tensor.ndim = -1
+        else:
+            managed.tensor.shape[1] = -2
+
+    for take in (tvm.from_dlpack, tvm.asarray, tvm.convert(lambda x: x)):
+        with pytest.raises(ValueError, match="negative extent"):
+            take(Exporter(qualifying((4, 2)), strange, legacy))
+
+
 def test_numpy_types_that_tvm_has_not():
     for dtype in ("datetime64[s]", "timedelta64[s]", "S3", "U2", "O", "V4", "longdouble", "clongdouble"):
         x = np.zeros(4, dtype)

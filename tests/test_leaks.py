@@ -27,6 +27,15 @@ def test_calls_and_callbacks_do_not_grow_the_process():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.needs("containers")
+@counts_references
+def test_no_reference_is_lost():
+    """Neither where all goes well nor where it does not; ``make debug`` counts all, with a debug build of Python."""
+    loop = [sys.executable, str(LOOP.with_name("reference_loop.py")), "30"]
+    done = subprocess.run(loop, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 class Canary:
     """Says whether it is still alive."""
 

@@ -216,6 +216,8 @@ def _take_capsule(capsule: Any) -> Union[NDArray, Unshared]:
     if foreign.versioned and managed.version.major != 1:
         raise ZeroCopyError(f"the array comes as DLPack {managed.version.major}, and tvmbind knows 0 and 1")
     tensor = managed.dl_tensor
+    if tensor.ndim < 0 or any(extent < 0 for extent in _extents(tensor.shape, tensor.ndim)):
+        raise ValueError("the capsule's tensor has a negative extent or number of dimensions: its producer erred")
     dtype = of_dlpack(tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes)
     if tensor.dtype.bits * tensor.dtype.lanes % 8 and not (foreign.versioned and managed.flags & PADDED):
         raise TypeError(f"the array packs several elements of {dtype} into a byte, and TVM gives each its own")
