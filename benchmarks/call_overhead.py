@@ -54,14 +54,9 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
 
     pairs = [pair for pair in peers.pairs(home, options.here) if re.search(options.peer, pair[1])]
     libraries = {peer: peers.compile_nop(peer) for _, peer in pairs}
-    suites: dict[tuple[str, str], Any] = {}
-    for number in range(options.processes):
-        for environment, peer in pairs:
-            _progress(f"process {number + 1} of {options.processes}: {environment.tag}, {peer}")
-            suite = _work(environment, peer, libraries[peer], options)
-            key = environment.tag, peer
-            suites[key] = commands.joined(suites.get(key), suite)
-    _progress("")
+    suites = commands.in_turns(
+        pairs, options.processes, lambda environment, peer: _work(environment, peer, libraries[peer], options)
+    )
     columns = [report.read_column(suite, peer) for (_, peer), suite in suites.items()]
     report.print_tables(columns)
     print(*report.verdict(columns), sep="\n")
@@ -82,44 +77,15 @@ def _save(options: argparse.Namespace, suites, columns) -> None:
     import readme
     import report
 
-    options.output.mkdir(parents=True, exist_ok=True)
-    for (tag, peer), suite in suites.items():
-        suite.dump(str(options.output / f"call_overhead-{tag}-{peer}.json"), replace=True)
-    facts = _facts(suites, options)
+    commands.save(suites, options.output, "call_overhead")
+    also = f"{peers.version_of('apache-tvm-ffi')}, on its own libtvm_ffi.so"
+    facts = commands.facts(suites.values(), options, also)
     chart = options.output / "call_overhead.png"
     report.chart(columns, chart, f"{facts['tvmbind']}; {facts['processor']}")
     (options.output / "call_overhead.md").write_text(report.markdown(columns, facts), encoding="utf-8")
     if options.output == commands.RESULTS:
         readme.put("calls", report.summary(columns, facts))
     print("saved in", os.path.relpath(options.output))
-
-
-def _facts(suites, options: argparse.Namespace) -> dict[str, str]:
-    """What the results were measured on, and how."""
-    import machine
-
-    metadata = [suite.get_metadata() for suite in suites.values()]
-    return {
-        **machine.describe(),
-        "Python": "; ".join(dict.fromkeys(f"{m['python']}, numpy {m['numpy_version']}" for m in metadata)),
-        "tvmbind": metadata[0]["tvmbind"],
-        "peers": f"TVM 0.16's Python, from {peers.WHEEL.replace('==', ' ')}, on its own libtvm_runtime.so; "
-        f"{peers.version_of('apache-tvm-ffi')}, on its own libtvm_ffi.so",
-        "values": f"{options.processes} processes, {options.rounds} rounds, about {1000 * options.seconds:g} ms of "
-        "processor time each",
-        "load": "1-minute load average from {:.1f} to {:.1f}".format(*_loads(suites)),
-    }
-
-
-def _loads(suites) -> tuple[float, float]:
-    runs = [run for suite in suites.values() for bench in suite for run in bench.get_runs()]
-    loads = [run.get_metadata()["load_avg_1min"] for run in runs]
-    return min(loads), max(loads)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

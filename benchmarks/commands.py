@@ -1,11 +1,12 @@
-"""What the commands share: their options, and the processes that they start."""
+"""What the commands share: their options, the processes that they start, and what is said of those."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,68 @@ def run_suite(environment: peers.Environment, script: str, *arguments: object, *
         return pyperf.BenchmarkSuite.load(str(file))
 
 
+def in_turns(
+    pairs: list[tuple[peers.Environment, str]], processes: int, work: Callable[[peers.Environment, str], Any]
+) -> dict[tuple[str, str], Any]:
+    """The suites of several processes for each environment and peer, which take turns.
+
+    Parameters
+    ----------
+    pairs : list of (Environment, str)
+    processes : int
+        For each pair.
+    work : callable
+        Runs one process; returns its pyperf suite.
+    """
+    suites: dict[tuple[str, str], Any] = {}
+    for number in range(processes):
+        for environment, peer in pairs:
+            _progress(f"process {number + 1} of {processes}: {environment.tag}, {peer}")
+            suite = work(environment, peer)
+            key = environment.tag, peer
+            suites[key] = joined(suites.get(key), suite)
+    _progress("")
+    return suites
+
+
 def joined(one: Any, other: Any) -> Any:
     """A suite with another process's runs of the same; the first may be None."""
     if one is None:
         return other
     one.add_runs(other)
     return one
+
+
+def save(suites: Mapping[tuple[str, str], Any], folder: Path, name: str) -> None:
+    """Writes each suite to a file of its own in a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for (tag, peer), suite in suites.items():
+        suite.dump(str(folder / f"{name}-{tag}-{peer}.json"), replace=True)
+
+
+def facts(suites: Collection[Any], options: argparse.Namespace, also: str) -> dict[str, str]:
+    """What results of several processes were measured on, and how; besides TVM's Python, what `also` says."""
+    import machine
+
+    metadata = [suite.get_metadata() for suite in suites]
+    return {
+        **machine.describe(),
+        "Python": "; ".join(dict.fromkeys(f"{m['python']}, numpy {m['numpy_version']}" for m in metadata)),
+        "tvmbind": metadata[0]["tvmbind"],
+        "peers": f"TVM 0.16's Python, from {peers.WHEEL.replace('==', ' ')}, on its own libtvm_runtime.so; {also}",
+        "values": f"{options.processes} processes, {options.rounds} rounds, about {1000 * options.seconds:g} ms of "
+        "processor time each",
+        "load": load(suites),
+    }
+
+
+def load(suites: Iterable[Any]) -> str:
+    """How busy the machine was."""
+    runs = [run for suite in suites for benchmark in suite for run in benchmark.get_runs()]
+    loads = [run.get_metadata()["load_avg_1min"] for run in runs]
+    return f"1-minute load average from {min(loads):.1f} to {max(loads):.1f}"
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -133,12 +133,11 @@ def _alike(suite) -> str:
 
 def _facts(suite, peer: str) -> dict[str, str]:
     metadata = suite.get_metadata()
-    loads = [run.get_metadata()["load_avg_1min"] for benchmark in suite for run in benchmark.get_runs()]
     return {
         "Python": f"{metadata['python']}, numpy {metadata['numpy_version']}",
         "peer": f"TVM 0.16's Python with its {peer} FFI, from {peers.WHEEL.replace('==', ' ')}",
         "clock": "processor time of the thread",
-        "load": f"1-minute load average from {min(loads):.1f} to {max(loads):.1f}",
+        "load": commands.load([suite]),
     }
 
 

@@ -46,13 +46,9 @@ def _measure(options: argparse.Namespace, home: peers.Environment) -> int:
     pairs = [pair for pair in pairs if re.search(options.peer, pair[1])]
     if not (loops.IMAGENET / "complete").exists():
         print("EfficientNet-Lite0 is left out: make imagenet compiles it", file=sys.stderr)
-    suites: dict[tuple[str, str], Any] = {}
-    for number in range(options.processes):
-        for environment, peer in pairs:
-            if sys.stderr.isatty():
-                print(f"process {number + 1} of {options.processes}: {environment.tag}, {peer}", file=sys.stderr)
-            key = environment.tag, peer
-            suites[key] = commands.joined(suites.get(key), _work(environment, peer, options))
+    suites = commands.in_turns(
+        pairs, options.processes, lambda environment, peer: _work(environment, peer, options)
+    )
     columns = [loop_report.read_column(suite, peer) for (_, peer), suite in suites.items()]
     loop_report.print_tables(columns)
     print(*loop_report.verdict(columns), sep="\n")
@@ -69,24 +65,12 @@ def _work(environment: peers.Environment, peer: str, options: argparse.Namespace
 
 def _save(options: argparse.Namespace, suites, columns) -> None:
     import loop_report
-    import machine
     import readme
 
-    options.output.mkdir(parents=True, exist_ok=True)
-    for (tag, peer), suite in suites.items():
-        suite.dump(str(options.output / f"inference_loop-{tag}-{peer}.json"), replace=True)
-    metadata = [suite.get_metadata() for suite in suites.values()]
-    loads = [run.get_metadata()["load_avg_1min"] for suite in suites.values() for b in suite for run in b.get_runs()]
-    facts = {
-        **machine.describe(),
-        "Python": "; ".join(dict.fromkeys(f"{m['python']}, numpy {m['numpy_version']}" for m in metadata)),
-        "tvmbind": metadata[0]["tvmbind"],
-        "peers": f"TVM 0.16's Python, from {peers.WHEEL.replace('==', ' ')}, on its own libtvm_runtime.so; "
-        + "; ".join(dict.fromkeys(f"onnxruntime {m['onnxruntime_version']}" for m in metadata)),
-        "values": f"{options.processes} processes, {options.rounds} rounds, about {1000 * options.seconds:g} ms of "
-        "processor time each, or one turn",
-        "load": f"1-minute load average from {min(loads):.1f} to {max(loads):.1f}",
-    }
+    commands.save(suites, options.output, "inference_loop")
+    versions = dict.fromkeys(suite.get_metadata()["onnxruntime_version"] for suite in suites.values())
+    facts = commands.facts(suites.values(), options, "; ".join(f"onnxruntime {version}" for version in versions))
+    facts["values"] += ", or one turn"
     loop_report.chart(columns, options.output / "inference_loop.png", f"{facts['tvmbind']}; {facts['processor']}")
     (options.output / "inference_loop.md").write_text(loop_report.markdown(columns, facts), encoding="utf-8")
     print("saved in", os.path.relpath(options.output))

@@ -5,7 +5,6 @@ Run by inference_loop.py, in an environment of peers.py. Writes a pyperf suite.
 
 from __future__ import annotations
 
-import argparse
 import re
 import time
 
@@ -13,7 +12,7 @@ import loops
 import onnxruntime
 import pyperf
 from timing import Timer, in_turns, timer_of
-from worker import describe, run_of
+from worker import describe, run_of, worker_parser, write
 
 
 def bare_timer(loop: loops.Loop) -> Timer:
@@ -51,16 +50,10 @@ def measure(network: loops.Network, ffi: str, rounds: int, seconds: float) -> li
 
 def main() -> None:
     """Measures the networks that are asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer", required=True)
-    parser.add_argument("--rounds", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--output", required=True)
-    options = parser.parse_args()
+    options = worker_parser(__doc__).parse_args()
     wanted = [network for network in loops.networks() if re.search(options.only, network.name)]
     runs = [run for network in wanted for run in measure(network, options.peer, options.rounds, options.seconds)]
-    pyperf.BenchmarkSuite([pyperf.Benchmark([run]) for run in runs]).dump(options.output, replace=True)
+    write(runs, options.output)
 
 
 if __name__ == "__main__":

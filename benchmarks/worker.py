@@ -67,21 +67,32 @@ def run_of(found: Values, metadata: dict[str, Any]) -> pyperf.Run:
     )
 
 
-def main() -> None:
-    """Measures the rows that are asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def worker_parser(doc: str) -> argparse.ArgumentParser:
+    """The options of a process that measures tvmbind beside a peer."""
+    parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--peer", required=True)
-    parser.add_argument("--library", required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--only", default="")
     parser.add_argument("--output", required=True)
+    return parser
+
+
+def write(runs: list[pyperf.Run], file: str) -> None:
+    """Writes what was measured as a pyperf suite."""
+    pyperf.BenchmarkSuite([pyperf.Benchmark([run]) for run in runs]).dump(file, replace=True)
+
+
+def main() -> None:
+    """Measures the rows that are asked for."""
+    parser = worker_parser(__doc__)
+    parser.add_argument("--library", required=True)
     options = parser.parse_args()
     sides = attach(options.peer, options.library)
     wanted = [row for row in OPERATIONS if re.search(options.only, row.label)]
     rows = [row for row in wanted if row.runs_on(sides[0])]
     runs = [run for row in rows for run in measure(row, sides, options.rounds, options.seconds)]
-    pyperf.BenchmarkSuite([pyperf.Benchmark([run]) for run in runs]).dump(options.output, replace=True)
+    write(runs, options.output)
 
 
 if __name__ == "__main__":
