@@ -2,7 +2,7 @@
  *
  * Read by CFFI's parser and by the C compiler: plain C, no preprocessor. A function declared here is
  * all that build_ffi.py needs to make its slot in the table, its look-up and its forwarding function;
- * declare a function once, here. A runtime may lack some (see facts on versions in library.py): calling
+ * declare a function once, here. A runtime may lack some (see src/tvmbind/facts.py): calling
  * a missing one returns TVMB_MISSING and its name.
  *
  * Two functions changed their arguments but not their name: TVMCbArgToReturn (int by value up to 0.6)

@@ -1,6 +1,6 @@
 /* What a classic runtime before 0.8 has under the same name, but with other arguments or another end.
  *
- * A symbol does not tell: src/tvmbind/library.py does, by what it knows of the version (tvmb_adapt_classic),
+ * A symbol does not tell: src/tvmbind/library/classic.py does, by what it knows of the version (tvmb_adapt_classic),
  * and the functions here then stand in the table before the runtime's own.
  */
 #include "tvmbind_c.h"

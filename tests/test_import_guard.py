@@ -140,6 +140,6 @@ def test_a_package_without_libraries(tmp_path):
 def test_it_is_no_finder_of_anything_else():
     """Only of the names that it guards, and once."""
     tvmbind.load_runtime()
-    finders = [finder for finder in sys.meta_path if type(finder).__module__ == "tvmbind.import_guard"]
+    finders = [finder for finder in sys.meta_path if type(finder).__module__ == "tvmbind.library.import_guard"]
     assert len(finders) == 1
     assert finders[0].find_spec("json") is None

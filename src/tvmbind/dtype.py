@@ -150,7 +150,7 @@ _codes: dict[str, tuple[int, int, int]] = {}
 
 
 def use_codes_of(abi: str) -> None:
-    """Takes over the codes of a runtime's generation; for library.py, once, when the runtime is opened."""
+    """Takes over the codes of a runtime's generation; for library/, once, when the runtime is opened."""
     _special.clear()
     _special.update(_MODERN if abi == "tvm-ffi" else _CLASSIC)
     _by_code.clear()

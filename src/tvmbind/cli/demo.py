@@ -93,7 +93,9 @@ def _check_machine() -> None:
 
 def _generation(yes: bool) -> str:
     """The generation of the runtime to use; gets one if none here can run a model."""
-    from tvmbind import library, modern, search
+    from tvmbind import library
+    from tvmbind.library import modern, search
+    from tvmbind.library.info import CLASSIC, MODERN
 
     if library.known_runtime() or os.environ.get(library.ENVIRONMENT):
         info = library.load_runtime()
@@ -105,11 +107,11 @@ def _generation(yes: bool) -> str:
         return info.abi
     here = [place.file for place in search.places() if os.path.isfile(place.file)]
     if any(not modern.is_modern(file) for file in here):
-        return search.CLASSIC
+        return CLASSIC
     if any(os.path.basename(file) in modern.RUNTIME_NAMES for file in here):
-        return search.MODERN
+        return MODERN
     _get_runtime(yes)
-    return search.CLASSIC
+    return CLASSIC
 
 
 def _get_runtime(yes: bool) -> None:

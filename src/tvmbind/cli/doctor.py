@@ -257,11 +257,12 @@ def _generations() -> list[Check]:
 
 def _places() -> list[dict[str, Any]]:
     """Every place that is looked at, best first."""
-    from tvmbind import modern, search
+    from tvmbind.library import modern, search
+    from tvmbind.library.info import CLASSIC, MODERN
 
     named = os.environ.get("TVMBIND_LIBRARY")
     places: list[tuple[str, str]] = []
-    if named and named not in (search.CLASSIC, search.MODERN):
+    if named and named not in (CLASSIC, MODERN):
         places.append(("TVMBIND_LIBRARY", named))
     found = []
     try:

@@ -13,9 +13,9 @@ import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional
 
-from . import load_errors
-from ._tvm import ffi, lib
-from .errors import RuntimeNotFoundError
+from .. import load_errors
+from .._tvm import ffi, lib
+from ..errors import RuntimeNotFoundError
 
 FFI_NAMES = ("libtvm_ffi.so", "libtvm_ffi.dylib")
 RUNTIME_NAMES = ("libtvm_runtime.so", "libtvm_runtime.dylib")
@@ -118,7 +118,7 @@ _FITTING = (
 
 
 def _installed() -> Optional[str]:
-    from . import install  # here, not above: seldom needed, and slow to import
+    from .. import install  # here, not above: seldom needed, and slow to import
 
     pins = [pin for pin in install.PINS.values() if pin.generation == "tvm-ffi" and pin.path.is_file()]
     return str(pins[0].path) if pins else None

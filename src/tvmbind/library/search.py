@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
+from .._tvm import ffi, lib
 from . import modern
-from ._tvm import ffi, lib
+from .info import CLASSIC, MODERN
 
-CLASSIC, MODERN = "classic", "tvm-ffi"
 _ENDING = ".dylib" if sys.platform == "darwin" else ".so"
 _RUNTIME, _WHOLE, _FFI = (name + _ENDING for name in ("libtvm_runtime", "libtvm", "libtvm_ffi"))
 _SYSTEM = ("/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/opt/tvm/lib")
@@ -70,7 +70,7 @@ def places(abi: Optional[str] = None) -> Iterator[Place]:
 
 
 def _installed(abi: Optional[str]) -> Iterator[Place]:
-    from . import install  # here, not above: seldom needed, and slow to import
+    from .. import install  # here, not above: seldom needed, and slow to import
 
     source = "tvmbind runtime install"
     fitting = [pin for pin in install.PINS.values() if abi in (None, pin.generation)]
