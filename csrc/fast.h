@@ -124,12 +124,37 @@ PyObject *make_type(PyObject *module, PyType_Spec *spec, PyObject *base, const c
 int handle_traverse(PyObject *self, visitproc visit, void *arg);
 void handle_dealloc(PyObject *self);
 void let_go(Handle *self);
-void hold(PyObject *self);
-void end_hold(PyObject *self);
+void let_go_late(Handle *self);
 void release_handle(uint64_t handle, int code);
 int register_type(PyObject *type, int code);
-int code_of(PyTypeObject *type);
 PyObject *wrap(PyTypeObject *type, int64_t handle, int code);
+
+/* The classes of handles and their type codes, found by a class's address. */
+enum { KNOWN = 64 }; /* a power of two, and twice what tvmbind has or more */
+typedef struct {
+  PyTypeObject *type;
+  int code;
+} Known;
+extern Known known[KNOWN];
+
+static inline size_t place_of(const PyTypeObject *type) {
+  size_t place = ((uintptr_t)type >> 5) % KNOWN;
+  while (known[place].type != NULL && known[place].type != type) place = (place + 1) % KNOWN;
+  return place;
+}
+
+/* The type code of a class that was registered, NO_CODE of any other. */
+static inline int code_of(const PyTypeObject *type) {
+  const Known *found = &known[place_of(type)];
+  return found->type ? found->code : NO_CODE;
+}
+
+/* A call has the handle: another thread, or a callback of the call, may close it meanwhile. */
+static inline void hold(PyObject *self) { ++((Handle *)self)->users; }
+
+static inline void end_hold(PyObject *self) {
+  if (--((Handle *)self)->users == 0 && ((Handle *)self)->late) let_go_late((Handle *)self);
+}
 
 /* fast_value.c */
 int pack(PyObject *value, TVMValue *slot, int *code, Room *room);

@@ -52,15 +52,6 @@ PyObject *call_python(PyObject *func, PyObject *first, PyObject *const *args, Py
   return result;
 }
 
-/* Whether an argument of this code is an object with a handle: not numpy's, not what was made for the call. */
-static int is_held(PyObject *arg, int code) {
-  enum {
-    HANDLES = 1 << kTVMDLTensorHandle | 1 << kTVMObjectHandle | 1 << kTVMModuleHandle | 1 << kTVMPackedFuncHandle |
-              1 << kTVMNDArrayHandle
-  };
-  return (1 << code & HANDLES) && code_of(Py_TYPE(arg)) != NO_CODE;
-}
-
 static PyObject *raise_of_call(int code, PyObject *self, PyObject *const *args, Py_ssize_t n) {
   PyObject *given = tuple_of(NULL, args, n);
   if (given) raise_code(code, self, given);
@@ -68,12 +59,16 @@ static PyObject *raise_of_call(int code, PyObject *self, PyObject *const *args, 
   return NULL;
 }
 
-static void release(PyObject *const *args, int *codes, Room *rooms, Py_ssize_t n) {
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (is_held(args[i], codes[i]))
-      end_hold(args[i]);
-    else
-      release_room(args[i], &rooms[i]);
+/* What a call has of its arguments, a bit for each: handles, and rooms. */
+typedef struct {
+  unsigned handles, rooms;
+} Held;
+
+static void release(PyObject *const *args, Room *rooms, Held held) {
+  for (int i = 0; held.handles >> i; ++i)
+    if (held.handles >> i & 1) end_hold(args[i]);
+  for (int i = 0; held.rooms >> i; ++i)
+    if (held.rooms >> i & 1) release_room(args[i], &rooms[i]);
 }
 
 static void end_function(PyObject *self) {
@@ -114,28 +109,30 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
   uintptr_t handle = (uintptr_t)((Handle *)self)->handle;
   if (n > FEW || !handle || (forked && PyThread_get_thread_ident() == stale_thread)) return NOT_CALLED;
   uint64_t tensors = ((Function *)self)->tensors;
-  int held = 0, used = 0;
+  Held held = {0, 0};
+  int code = 0;
   hold(self);
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    int more = pack(args[i], &values[i], &codes[i], &rooms[i]);
-    if (more >= 0 && tensors >> i & 1 && codes[i] != kTVMNDArrayHandle && codes[i] != kTVMDLTensorHandle) {
-      if (more) release_room(args[i], &rooms[i]);
-      more = -1;
+  for (Py_ssize_t i = 0; i < n && code == 0; ++i) {
+    PyTypeObject *type = Py_TYPE(args[i]);
+    if (type != &PyLong_Type && (codes[i] = code_of(type)) != NO_CODE) {
+      values[i].v_handle = (void *)(uintptr_t)((Handle *)args[i])->handle;
+      if (values[i].v_handle) {
+        hold(args[i]);
+        held.handles |= 1u << i;
+      } else {
+        code = NOT_CALLED;
+      }
+    } else {
+      int more = pack(args[i], &values[i], &codes[i], &rooms[i]);
+      if (more == HELD) held.rooms |= 1u << i;
+      if (more < 0) code = NOT_CALLED;
     }
-    if (more < 0) {
-      release(args, codes, rooms, i);
-      end_function(self);
-      return NOT_CALLED;
-    }
-    held |= more;
-    if (is_held(args[i], codes[i])) {
-      hold(args[i]);
-      used = 1;
-    }
+    if (tensors >> i & 1 && code == 0 && codes[i] != kTVMNDArrayHandle && codes[i] != kTVMDLTensorHandle)
+      code = NOT_CALLED;
   }
-  int code = held ? told_of_copies(args, rooms, n, copies) : 0;
+  if (code == 0 && held.rooms) code = told_of_copies(args, rooms, n, copies);
   if (code) {
-    release(args, codes, rooms, n);
+    release(args, rooms, held);
     end_function(self);
     return code;
   }
@@ -154,10 +151,13 @@ static int invoke(PyObject *self, PyObject *const *args, Py_ssize_t n, int64_t *
   if (code < 0 && code != RAISED) {
     raise_of_call(code, self, args, n);
     code = RAISED;
-  } else if (code >= 0 && result) { /* before anything is freed: that may call TVM, and this may be text that the next call changes */
+  } else if (code == kTVMNullptr && result) { /* what most kernels give */
+    Py_INCREF(Py_None);
+    *result = Py_None;
+  } else if (code >= 0 && result) { /* before anything is freed: that may call TVM, which changes a text of TVM's */
     *result = to_python(code, *bits);
   }
-  if (held || used) release(args, codes, rooms, n);
+  if (held.handles | held.rooms) release(args, rooms, held);
   end_function(self);
   return code;
 }

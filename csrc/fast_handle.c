@@ -7,17 +7,7 @@ PyObject *handle_type, *array_type;
 
 /* ------------------------------------------------------------------------------------- classes and their codes */
 
-enum { KNOWN = 64 }; /* a power of two, and twice what tvmbind has or more */
-static struct {
-  PyTypeObject *type;
-  int code;
-} known[KNOWN];
-
-static size_t place_of(const PyTypeObject *type) {
-  size_t place = ((uintptr_t)type >> 5) % KNOWN;
-  while (known[place].type != NULL && known[place].type != type) place = (place + 1) % KNOWN;
-  return place;
-}
+Known known[KNOWN];
 
 int register_type(PyObject *type, int code) {
   static int count = 0;
@@ -32,13 +22,7 @@ int register_type(PyObject *type, int code) {
   return 0;
 }
 
-/* The type code of a class that was registered, NO_CODE of any other. */
-int code_of(PyTypeObject *type) {
-  size_t place = place_of(type);
-  return known[place].type ? known[place].code : NO_CODE;
-}
-
-/* The same, also of subclasses: what frees a handle does not change below. */
+/* As code_of, also of subclasses: what frees a handle does not change below. */
 static int inherited_code(PyTypeObject *type) {
   for (; type != NULL && (PyObject *)type != handle_type; type = PyType_GetSlot(type, Py_tp_base)) {
     int code = code_of(type);
@@ -103,12 +87,8 @@ void let_go(Handle *self) {
   }
 }
 
-/* A call has the handle: another thread, or a callback of the call, may close it meanwhile. */
-void hold(PyObject *self) { ++((Handle *)self)->users; }
-
-void end_hold(PyObject *given) {
-  Handle *self = (Handle *)given;
-  if (--self->users || !self->late) return;
+/* What was closed during calls that had it. */
+void let_go_late(Handle *self) {
   uint64_t handle = self->late;
   PyObject *owner = self->late_owner;
   self->late = 0;
