@@ -20,7 +20,7 @@ from ..profiling import Report
 from .inputs import TensorInfo
 from .instrument import profile_by_instrument
 from .relax_code import Signature, signatures
-from .virtual_machine import Machine, MachineFunction, as_tuples, is_array, tensor
+from .virtual_machine import Machine, as_tuples, is_array, tensor
 
 _PROFILER = "vm_profiler_load_executable"
 
@@ -108,22 +108,11 @@ class RelaxVirtualMachine(Machine):
 
     # ------------------------------------------------------------------------------------------------------- running
 
-    def __getitem__(self, name: str) -> MachineFunction:
-        return self.function(name)
-
-    def function(self, name: str) -> MachineFunction:
-        """A function by name.
-
-        Raises
-        ------
-        TVMAttributeError
-            If there is none of that name.
-        """
+    def _check_function(self, name: str) -> None:
         if name not in self._saved:
-            self.get_function_arity(name)
-        return MachineFunction(name, self._invoke)
+            super()._check_function(name)
 
-    def _invoke(self, name: str, *args: Any, **named: Any) -> Any:
+    def _call(self, name: str, *args: Any, **named: Any) -> Any:
         if name in self._saved:
             if args or named:
                 raise TypeError(f"{name} was saved with its arguments and takes none, got {len(args) + len(named)}")

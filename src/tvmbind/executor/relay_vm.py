@@ -19,7 +19,7 @@ from ..module import Module
 from ..profiling import Report
 from .inputs import TensorInfo
 from .relay_code import Signature, functions, kernel_checks
-from .virtual_machine import Machine, MachineFunction, as_tuples, is_array, tensor
+from .virtual_machine import Machine, as_tuples, is_array, tensor
 
 _PROFILER = "runtime._VirtualMachineDebug"
 
@@ -124,20 +124,6 @@ class VirtualMachine(Machine):
         """The number of a function's parameter; -1 if there is none of that name."""
         names = self.get_function_param_names(func_name)
         return names.index(input_name) if input_name in names else -1
-
-    def __getitem__(self, name: str) -> MachineFunction:
-        return self.function(name)
-
-    def function(self, name: str) -> MachineFunction:
-        """A function by name.
-
-        Raises
-        ------
-        TVMAttributeError
-            If there is none of that name.
-        """
-        self.get_function_arity(name)
-        return MachineFunction(name, self._call)
 
     def _call(self, name: str, *args: Any, **named: Any) -> Any:
         self.set_input(name, *args, **named)

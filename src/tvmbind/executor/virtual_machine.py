@@ -135,6 +135,26 @@ class Machine:
         """The tensors that a function gives, those in tuples one after the other; None if that cannot be told."""
         raise NotImplementedError
 
+    def __getitem__(self, name: str) -> MachineFunction:
+        return self.function(name)
+
+    def function(self, name: str) -> MachineFunction:
+        """A function by name.
+
+        Raises
+        ------
+        TVMAttributeError
+            If there is none of that name.
+        """
+        self._check_function(name)
+        return MachineFunction(name, self._call)
+
+    def _check_function(self, name: str) -> None:
+        self.get_function_arity(name)
+
+    def _call(self, name: str, *args: Any, **named: Any) -> Any:
+        raise NotImplementedError
+
     def _arguments(
         self, func_name: str, args: tuple[Any, ...], named: dict[str, Any], copy: Optional[bool] = None
     ) -> list[Any]:
