@@ -2,6 +2,7 @@
 
 import sys
 import sysconfig
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -11,7 +12,7 @@ abi3 = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py
 # Without it everything works, on CFFI alone: no reason for an installation to fail.
 fast = Extension(
     "tvmbind._core._fast",
-    [f"csrc/fast{part}.c" for part in ("", "_handle", "_value", "_array", "_quick", "_call", "_callback")],
+    sorted(f"csrc/{file.name}" for file in Path(__file__).parent.joinpath("csrc").glob("fast*.c")),
     include_dirs=["csrc"],
     depends=["csrc/fast.h", "csrc/tvmbind_c.h", "cdefs/c_runtime_api.h", "cdefs/tvmbind.h"],
     define_macros=[("Py_LIMITED_API", "0x03090000")],

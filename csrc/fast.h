@@ -170,7 +170,10 @@ PyObject *register_object(PyObject *module, PyObject *args);
 void register_device(PyObject *type);
 
 /* fast_array.c */
+extern uintptr_t alignment_mask; /* bits that are 0 in the address of what kernels can use; 0: not known yet */
 int is_ndarray(PyObject *value);
+int is_aligned(const Py_buffer *view);
+int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor);
 int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent);
 void release_ndarray(Lent *lent);
 int warn_of_copies(int place, PyObject *first, int count);
@@ -181,10 +184,14 @@ int make_lease_type(PyObject *module);
 PyObject *lend(PyObject *module, PyObject *array);
 PyObject *leased(PyObject *array, PyObject *unused);
 PyObject *same_array(PyObject *array, PyObject *unused);
-PyObject *rebind(PyObject *module, PyObject *const *args, Py_ssize_t n);
-PyObject *plain_capsule(PyObject *array, int versioned);
+
+/* fast_slot.c */
 PyObject *compare(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *rebind(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *copy_array(PyObject *module, PyObject *const *args, Py_ssize_t n);
+
+/* fast_capsule.c */
+PyObject *plain_capsule(PyObject *array, int versioned);
 PyObject *export_capsule(PyObject *module, PyObject *args);
 PyObject *adopt_capsule(PyObject *module, PyObject *args);
 

@@ -1,12 +1,13 @@
-/* Memory of others: numpy's arrays as arguments and as arrays of TVM's, DLPack capsules. What is not C-contiguous,
- * aligned, writable and of a common type is left to Python: _core/tensor.py and interchange.py. */
+/* numpy's arrays as arguments and as arrays of TVM's, and numpy's views of TVM's arrays. What is not C-contiguous,
+ * aligned, writable and of a common type is left to Python: _core/tensor.py, interchange.py and ndarray.py. */
 #include "fast.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+uintptr_t alignment_mask;
+
 static PyTypeObject *ndarray_type; /* numpy's, once there is one */
-static uintptr_t alignment_mask;
 static DLDataType bool_type;
 static PyObject *warn; /* (place, array, count): of copies in a call */
 
@@ -51,11 +52,11 @@ static int element(const Py_buffer *view, DLDataType *dtype) {
   return 1;
 }
 
-static int is_aligned(const Py_buffer *view) { return ((uintptr_t)view->buf & alignment_mask) == 0; }
+int is_aligned(const Py_buffer *view) { return ((uintptr_t)view->buf & alignment_mask) == 0; }
 
 /* Fills the tensor from an array, whose memory it borrows until the view is released. Not 0, with no error set:
  * Python has to do it. */
-static int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor) {
+int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor) {
   if (PyObject_GetBuffer(value, view, PyBUF_ND | PyBUF_WRITABLE | PyBUF_FORMAT)) {
     PyErr_Clear(); /* it is read-only, or not contiguous, or of a type without a letter */
     return -1;
@@ -265,8 +266,8 @@ PyObject *lend(PyObject *module, PyObject *given) {
   if (!PyObject_TypeCheck(given, (PyTypeObject *)array_type)) Py_RETURN_NONE;
   uint64_t handle = array->base.handle;
   const DLTensor *tensor = (const DLTensor *)(uintptr_t)handle;
-  if (!handle || !ndarray_type || (array->base.owner && array->base.owner != Py_None) || tensor->device.device_type != 1 ||
-      tensor->dtype.lanes != 1 || tensor->ndim > DIMENSIONS || !tvm->contiguous(tensor))
+  if (!handle || !ndarray_type || (array->base.owner && array->base.owner != Py_None) ||
+      tensor->device.device_type != 1 || tensor->dtype.lanes != 1 || tensor->ndim > DIMENSIONS || !tvm->contiguous(tensor))
     Py_RETURN_NONE;
   /* What is made below may run anything, and that may close the array: the tensor is looked at before only. */
   Py_ssize_t nbytes = (tensor->dtype.bits + 7) / 8;
@@ -293,159 +294,4 @@ PyObject *lend(PyObject *module, PyObject *given) {
   array->memory = memory;
   Py_XDECREF(before);
   return memory;
-}
-
-/* Of two arrays in the processor's memory: SAME, they have one shape and element type; IN_PLACE, a kernel can use the
- * first where it is, too. */
-enum { SAME = 1, IN_PLACE = 2 };
-
-static int same_kind(const DLTensor *a, const DLTensor *b) {
-  if (a->ndim != b->ndim || memcmp(&a->dtype, &b->dtype, sizeof(a->dtype))) return 0;
-  for (int i = 0; i < a->ndim; ++i)
-    if (a->shape[i] != b->shape[i]) return 0;
-  return 1;
-}
-
-static int compare_arrays(PyObject *one, PyObject *other) {
-  if (!PyObject_TypeCheck(one, (PyTypeObject *)array_type) || !PyObject_TypeCheck(other, (PyTypeObject *)array_type))
-    return 0;
-  const DLTensor *a = (const DLTensor *)(uintptr_t)((Handle *)one)->handle;
-  const DLTensor *b = (const DLTensor *)(uintptr_t)((Handle *)other)->handle;
-  if (!a || !b || a->device.device_type != 1 || b->device.device_type != 1 || !same_kind(a, b)) return 0;
-  int aligned = alignment_mask && !((uintptr_t)a->data & alignment_mask) && !a->byte_offset;
-  return aligned && tvm->contiguous(a) ? SAME | IN_PLACE : SAME;
-}
-
-/* compare(array, other) */
-PyObject *compare(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-  (void)module;
-  if (n != 2) return PyErr_Format(PyExc_TypeError, "expected two arrays");
-  return PyLong_FromLong(compare_arrays(args[0], args[1]));
-}
-
-/* Gives memory to the runtime's function that sets an input or output of a number, and notes it among the pins: the
- * executor's own array, the memory by an object that nobody else can close, and what was given. */
-static int set_memory(PyObject *const *args, PyObject *memory, int code, void *handle) {
-  TVMValue values[2];
-  int codes[2] = {kTVMArgInt, code};
-  int64_t nothing;
-  values[0].v_int64 = PyLong_AsLongLong(args[3]);
-  values[1].v_handle = handle;
-  int rc = tvm->call((uintptr_t)((Handle *)args[2])->handle, values, codes, 2, &nothing);
-  if (rc < 0) {
-    raise_code(rc, args[2], Py_None);
-    return -1;
-  }
-  PyObject *bound = PyTuple_Pack(3, args[1], memory, args[0]);
-  rc = bound ? PyObject_SetItem(args[4], args[5], bound) : -1;
-  Py_XDECREF(bound);
-  return rc;
-}
-
-/* rebind(array, own, function, number, pins, key): whether an array now stands in for an executor's own one. Only for
- * an array that can be used where it is: TVM's, or numpy's. */
-PyObject *rebind(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-  int rc = -1;
-  (void)module;
-  if (n != 6 || !PyObject_TypeCheck(args[2], (PyTypeObject *)function_type) || !((Handle *)args[2])->handle)
-    Py_RETURN_FALSE;
-  if (is_ndarray(args[0])) {
-    const DLTensor *own = (const DLTensor *)(uintptr_t)((Handle *)args[1])->handle;
-    Py_buffer view;
-    DLTensor tensor;
-    if (!own || own->device.device_type != 1 || borrow(args[0], &view, &tensor)) Py_RETURN_FALSE;
-    int usable = is_aligned(&view) && same_kind(&tensor, own);
-    if (usable) rc = set_memory(args, args[0], kTVMDLTensorHandle, &tensor);
-    PyBuffer_Release(&view);
-    if (!usable) Py_RETURN_FALSE;
-  } else {
-    if (Py_TYPE(args[0]) != class_of(kTVMNDArrayHandle) || !(compare_arrays(args[0], args[1]) & IN_PLACE))
-      Py_RETURN_FALSE;
-    PyObject *again = same_array(args[0], NULL);
-    if (again) rc = set_memory(args, again, kTVMNDArrayHandle, (void *)(uintptr_t)((Handle *)again)->handle);
-    Py_XDECREF(again);
-  }
-  if (rc < 0) return NULL;
-  Py_RETURN_TRUE;
-}
-
-/* copy_array(from, to): whether it has been done; only between arrays of one shape and type in the processor's memory. */
-PyObject *copy_array(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-  (void)module;
-  if (n != 2 || !compare_arrays(args[0], args[1])) Py_RETURN_FALSE;
-  uint64_t from = ((Handle *)args[0])->handle, to = ((Handle *)args[1])->handle;
-  hold(args[0]);
-  hold(args[1]);
-  PyThreadState *state = PyEval_SaveThread();
-  int rc = tvm->copy_array((DLTensor *)(uintptr_t)from, (DLTensor *)(uintptr_t)to, NULL);
-  PyEval_RestoreThread(state);
-  end_hold(args[0]);
-  end_hold(args[1]);
-  if (rc) return raise_code(rc, Py_None, Py_None);
-  Py_RETURN_TRUE;
-}
-
-/* --------------------------------------------------------------------------------------------------- capsules */
-
-static const char *const NAMES[] = {"dltensor", "dltensor_versioned"};
-static const char *const USED[] = {"used_dltensor", "used_dltensor_versioned"};
-
-static PyObject *capsule_of(PyObject *array, int versioned, DLDataType dtype, uint64_t flags) {
-  uintptr_t managed = 0;
-  if (!((Handle *)array)->handle) return PyErr_Format(PyExc_ValueError, "this array has been closed");
-  int rc = tvm->export_array((uintptr_t)((Handle *)array)->handle, versioned, dtype, flags, &managed);
-  if (rc) return raise_code(rc, Py_None, Py_None);
-  PyObject *capsule = PyCapsule_New((void *)managed, NAMES[versioned], (PyCapsule_Destructor)tvm->capsule_destructor());
-  if (capsule == NULL) tvm->delete_managed(managed, versioned);
-  return capsule;
-}
-
-/* A capsule of an array in the processor's memory, of a type that has one code in every runtime; NULL with no error
- * set where Python has to make it. */
-PyObject *plain_capsule(PyObject *array, int versioned) {
-  const DLTensor *tensor = (const DLTensor *)(uintptr_t)((Handle *)array)->handle;
-  if (!tensor || tensor->device.device_type != 1 || tensor->dtype.code > 2 || tensor->dtype.bits < 8) return NULL;
-  return capsule_of(array, versioned, tensor->dtype, 0);
-}
-
-/* export_capsule(array, versioned, code, bits, lanes, flags) */
-PyObject *export_capsule(PyObject *module, PyObject *args) {
-  PyObject *array;
-  int versioned, code, bits, lanes;
-  unsigned long long flags;
-  (void)module;
-  if (!PyArg_ParseTuple(args, "O!piiiK", array_type, &array, &versioned, &code, &bits, &lanes, &flags)) return NULL;
-  DLDataType dtype = {(uint8_t)code, (uint8_t)bits, (uint16_t)lanes};
-  return capsule_of(array, versioned, dtype, flags);
-}
-
-/* Whether each extent is one: who makes a capsule may err. */
-static int has_a_shape(const DLTensor *tensor) {
-  for (int i = 0; i < tensor->ndim; ++i)
-    if (tensor->shape[i] < 0) return 0;
-  return tensor->ndim >= 0;
-}
-
-/* adopt_capsule(class, capsule): an array with its memory; NotImplemented where Python has to look, or to say why
- * that cannot be. */
-PyObject *adopt_capsule(PyObject *module, PyObject *args) {
-  PyObject *type, *capsule;
-  (void)module;
-  if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &capsule)) return NULL;
-  int versioned = PyCapsule_IsValid(capsule, NAMES[1]);
-  void *managed = versioned || PyCapsule_IsValid(capsule, NAMES[0]) ? PyCapsule_GetPointer(capsule, NAMES[versioned]) : NULL;
-  const DLManagedTensorVersioned *current = managed;
-  const DLTensor *tensor = NULL;
-  if (managed && !versioned) tensor = &((DLManagedTensor *)managed)->dl_tensor;
-  if (managed && versioned && current->version.major == 1 && current->flags == 0) tensor = &current->dl_tensor;
-  if (tensor == NULL || !has_a_shape(tensor) || tensor->device.device_type != 1 || tensor->dtype.code > 2 ||
-      tensor->dtype.bits < 8 || (((uintptr_t)tensor->data + tensor->byte_offset) & alignment_mask) || !alignment_mask ||
-      !tvm->contiguous(tensor)) {
-    Py_INCREF(Py_NotImplemented);
-    return Py_NotImplemented;
-  }
-  int64_t handle = tvm->adopt_managed((uintptr_t)managed, versioned, tensor->dtype);
-  if (handle < 0) return raise_code((int)handle, Py_None, Py_None);
-  PyCapsule_SetName(capsule, USED[versioned]);
-  return wrap((PyTypeObject *)type, handle, kTVMNDArrayHandle);
 }

@@ -101,7 +101,7 @@ static int give(PyObject *value, TVMRetValueHandle ret) {
   return rc;
 }
 
-/* Tensors that are kept are copied now, for their memory is the caller's. The list has what is not done, if it fails. */
+/* Tensors that are kept are copied now, for their memory is the caller's. If it fails the list has what is not done. */
 static int end_borrowing(PyObject *borrowed, PyObject *error) {
   PyObject *done = PyObject_CallFunctionObjArgs(python.end_borrowing, borrowed, error, NULL);
   Py_XDECREF(done);
@@ -161,7 +161,7 @@ static void on_finalize(void *resource) {
   PyGILState_Release(state);
 }
 
-/* A packed function of a callable: its handle; NULL with an error set. The Closure, which TVM has a reference to too. */
+/* A packed function of a callable: its handle; NULL with an error set. Of the Closure TVM has a reference, too. */
 static TVMFunctionHandle new_function(PyObject *func, PyObject *name, Closure **token) {
   TVMFunctionHandle handle = NULL;
   Closure *closure = PyObject_New(Closure, (PyTypeObject *)closure_type);

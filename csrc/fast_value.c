@@ -142,7 +142,7 @@ PyObject *set_list_maker(PyObject *module, PyObject *args) {
   Py_RETURN_NONE;
 }
 
-/* An argument of the function that makes an Array; *made: it is let go of after the call. Not 0: Python has to do it. */
+/* An argument of the function that makes an Array; *made: to be let go of after the call. Not 0: Python has to do it. */
 static int pack_item(PyObject *item, TVMValue *slot, int *code, int *made) {
   PyTypeObject *type = Py_TYPE(item);
   Room room;
