@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from ..errors import TVMOSError, TVMValueError
-from . import archive
 
 _PARAMS = (0xF7E58D4F05049CB7).to_bytes(8, "little")
 # Windows, macOS (64-bit, and for several processors); of ELF see below.
@@ -91,6 +90,8 @@ def collect(paths: Sequence[Union[str, os.PathLike[str]]]) -> tuple[Found, list[
         if os.path.isdir(name):
             sources += _sort_folder(name, found, f"the folder {name}")
         elif not _sort(name, found):
+            from . import archive  # here, not above: few need it, and it is slow to import
+
             kind = archive.kind_of(name)
             if not kind:
                 raise TVMValueError(

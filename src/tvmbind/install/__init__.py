@@ -8,12 +8,10 @@ folder per version, side by side. Nothing here needs, or loads, the native part 
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 
 from .. import load_errors
-from .download import check_platform, fetch, sha256
 from .pins import DEFAULT, PINS, InstallError, Pin, folder, installed, pin
 
 __all__ = [
@@ -35,6 +33,8 @@ def install(name: str = DEFAULT, *, force: bool = False) -> Path:
         If it cannot be had (platform, pip, network, checksum, disk), or if it is in place but does not load,
         as when libgomp is missing. In that last case it stays installed.
     """
+    from .download import check_platform, fetch, sha256  # here, not above: to ask what is installed is to be quick
+
     wanted = pin(name)
     target = wanted.path
     try:
@@ -74,6 +74,8 @@ for library in sys.argv[1:]:
 
 
 def _check_loads(wanted: Pin) -> None:
+    import subprocess
+
     # In a process of its own: a second TVM runtime in this one would abort it.
     target = wanted.path
     libraries = [str(target)]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
 class InstallError(RuntimeError):
     """A runtime could not be installed, removed or loaded; the text says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(NamedTuple):
     """One runtime that can be installed: where it comes from, and what it must be byte for byte.
 
     Sizes are in bytes; checksums are SHA-256 in hexadecimal. `python`, `abi` and `platform` are the wheel's
