@@ -346,6 +346,32 @@ def test_a_function_that_outlives_its_executor(models, images, make):
 
 
 @counts_references
+def test_the_runtimes_own_functions_keep_what_they_bind(models, images):
+    module = graph(models).module
+    if not module.implements_function("set_input_zero_copy"):
+        pytest.skip(f"{INFO.title} binds no memory")
+    bind, x = module["set_input_zero_copy"], aligned(images[0][3])
+    there = weakref.ref(x)
+    bind("input", x)
+    del x
+    assert not gone(there)
+    clobber()
+    module["run"]()
+    assert module["get_output"](0).numpy()[0] == expected(images, 3)
+    nd = tvm.array(images[0][5])
+    bind("input", nd)
+    assert gone(there)
+    nd.close()
+    clobber()
+    module["run"]()
+    assert module["get_output"](0).numpy()[0] == expected(images, 5)
+    with pytest.raises(tvm.ZeroCopyError, match="aligned"):
+        bind("input", shifted(images[0][3], 4))
+    with pytest.raises(TypeError, match="a name or number, and an array"):
+        bind("input")
+
+
+@counts_references
 def test_an_executor_that_is_dropped_lets_go(models, images):
     for make in (graph, aot):
         try:

@@ -19,7 +19,7 @@ from ._tvm import ffi, lib
 from .artefact import compiled, kernels
 from .container import Array
 from .device import Device, cpu
-from .errors import TVMAttributeError, TVMError, TVMOSError
+from .errors import TVMAttributeError, TVMError, TVMOSError, ZeroCopyError
 from .function import PackedFunc, get_global_func
 from .library import load_runtime, load_runtime_for, promote
 from .profiling.benchmark import BenchmarkResult, evaluator_arguments, time_calls
@@ -38,7 +38,13 @@ _OF_FACTORIES = (
 class Pins(dict[Any, Any]):
     """Memory that a module's functions use and do not own, by where it is used: one for all handles of a module."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "given")
+
+    #: What the functions in `_BINDING` were given themselves, by their names and the input's or output's.
+    given: dict[tuple[str, Any], Any]
+
+    def __init__(self) -> None:
+        self.given = {}
 
 
 def let_go() -> None:
@@ -84,6 +90,32 @@ class _ExecutorMaker(PackedFunc):
         weights = frozenset(get_params() if get_params else ())
         made._graph = (get_json() if get_json else None, weights, (library, devices))
         return made
+
+
+# Functions of an executor that keep the address of what they are given, and not its owner.
+_BINDING = ("set_input_zero_copy", "set_output_zero_copy")
+
+
+class _Binder(PackedFunc):
+    """``executor["set_input_zero_copy"]``: the memory lives as long as the executor's functions do."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, copy: Optional[bool] = None) -> Any:
+        """As the runtime's, of an NDArray or what has memory that can be used where it is: else a ZeroCopyError."""
+        from .borrowed import BorrowedNDArray  # these two import this module
+        from .interchange import asarray
+
+        if len(args) != 2:
+            raise TypeError(f"{self._name!r} takes a name or number, and an array; got {len(args)} arguments")
+        key, value = args
+        memory = asarray(value, copy=False)
+        if isinstance(memory, BorrowedNDArray):
+            raise ZeroCopyError("a tensor that is lent to a callback ends with it, and cannot be bound: bind a copy")
+        memory = memory._again()  # the caller may close the other
+        result = super().__call__(key, memory)
+        self._keep.given[self._name, key] = memory
+        return result
 
 
 class Module(Handle):
@@ -142,6 +174,8 @@ class Module(Handle):
         if found is None:
             where = " or its imports" if query_imports else ""
             raise TVMAttributeError(f"{self!r}{where} has no function {name!r}")
+        if name in _BINDING and self._type_key() == "GraphExecutor":
+            return _Binder._from_handle(found._handle, found, name, self._pins)  # type: ignore[no-any-return]
         if not query_imports and type(found) is PackedFunc and self._kind in _LIBRARY:
             self._found[name] = found
             return found._again()
