@@ -1,4 +1,4 @@
-"""The digits CNN in Relax, its weights inside: ``modern/digits.so``, ``digits_batch.so``."""
+"""The digits CNN in Relax, its weights inside: ``modern/digits/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One function per dtype, and one per kind of signature: ``modern/dtypes.so`` and ``modern/myadd.so``."""
+"""One function per dtype, and one per kind of signature: ``modern/kernels/dtypes.so``, ``modern/myadd/``."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def no_arguments() -> T.int32:
 
 
 def build(sources, out):
-    """Write ``modern/dtypes.so`` and ``modern/myadd.so``."""
+    """Write ``modern/kernels/dtypes.so`` and ``modern/myadd/libdeploy.so``."""
     doubled = [elementwise(f"twice_{dtype}", dtype, lambda v: v + v) for dtype in NUMBERS]
     booleans = [
         elementwise("identity_bool", "bool", lambda v: v),

@@ -1,4 +1,4 @@
-"""Kernels that call packed functions by name: ``modern/call_packed.so``."""
+"""Kernels that call packed functions by name: ``modern/kernels/call_packed.so``."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def call_report(x: T.handle, steps: T.int32):
 
 
 def build(sources, out):
-    """Write ``modern/call_packed.so``."""
+    """Write ``modern/kernels/call_packed.so``."""
     functions = (call_scale, call_add, call_map, call_tick, call_report)
     save_functions(functions, out / FOLDER / "kernels/call_packed.so")

@@ -37,6 +37,6 @@ def visit_map(y: T.handle):
 
 
 def build(sources, out):
-    """Write ``modern/parallel.so`` and ``modern/parallel_call.so``."""
+    """Write ``modern/kernels/parallel.so`` and ``parallel_call.so`` beside it."""
     save_functions((parallel_add,), out / FOLDER / "kernels/parallel.so")
     save_functions((visit_all, visit_map), out / FOLDER / "kernels/parallel_call.so")

@@ -60,7 +60,7 @@ def many(a, b):
 
 
 def build(sources, out):
-    """Write ``modern/relax_*.so`` and the one that has weights, their file."""
+    """Write ``modern/relax/relax_*.so`` and the one that has weights, their file."""
     n = tvm.tirx.Var("n", "int64")
     a, b = tensor("a", (2, 3)), tensor("b", (2, 3))
     modules = {
