@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from ..dtype import DataType
 from ..interchange import asarray, memory_of
 from ..ndarray import NDArray
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class TensorInfo(NamedTuple):
@@ -44,7 +47,9 @@ def fitting(value: Any, info: TensorInfo, what: str = "input", copy: Optional[bo
     ZeroCopyError
         If `copy` is False, and there would be one already here.
     TypeError
-        If the element type differs.
+        If the element type differs; of Python numbers, if they are no ints and the input's are.
+    OverflowError
+        If Python ints do not fit the input's element type.
     ValueError
         If the shape differs.
     """
@@ -61,7 +66,7 @@ def fitting(value: Any, info: TensorInfo, what: str = "input", copy: Optional[bo
                 return fitting(asarray(value, copy=False if copy is False else None), info, what)
             if copy is False:
                 value = asarray(value, copy=False).numpy()
-            value = np.asarray(value, info.dtype.numpy() if plain and info.dtype else None)
+            value = _plain(np.asarray(value), info, what) if plain and info.dtype else np.asarray(value)
         dtype = _dtype_name(value)
     if info.dtype is not None and dtype != info.dtype:
         advice = "" if isinstance(value, NDArray) else f"; use x.astype({str(info.dtype)!r})"
@@ -73,6 +78,23 @@ def fitting(value: Any, info: TensorInfo, what: str = "input", copy: Optional[bo
     ):
         raise ValueError(f"{what} {info.name!r} takes shape {info.shape}, got {shape}")
     return value
+
+
+def _plain(found: np.ndarray[Any, Any], info: TensorInfo, what: str) -> np.ndarray[Any, Any]:
+    """Python's numbers, of numpy's choice of type, in an input's element type: numpy would cut them off to fit."""
+    import numpy as np
+
+    assert info.dtype is not None
+    dtype = info.dtype.numpy()
+    if dtype.kind in "iu":
+        if found.dtype.kind not in "biu" and found.size:
+            numbers = "ints that fit in no type of numpy's" if found.dtype.kind == "O" else f"numbers of {found.dtype}"
+            raise TypeError(f"{what} {info.name!r} takes {info.dtype}, got {numbers}")
+        limits = np.iinfo(dtype)
+        if found.size and (found.min() < limits.min or found.max() > limits.max):
+            wanted = f"{info.dtype}: {limits.min} to {limits.max}"
+            raise OverflowError(f"{what} {info.name!r} takes {wanted}, got {found!r:.80}")
+    return found.astype(dtype)
 
 
 def _dtype_name(value: Any) -> str:
