@@ -146,7 +146,10 @@ def table(results: list[Result]) -> str:
 
 
 def _same(results: list[Result]) -> str:
-    files, wheels = ({getattr(r, what) for r in results if "CPython" in r.python} for what in ("extension", "wheel"))
+    of_cpython = [r for r in results if "CPython" in r.python]
+    files, wheels = ({getattr(r, what) for r in of_cpython} for what in ("extension", "wheel"))
+    if not of_cpython:
+        return "No row of CPython was run."
     same = {(1, 1): "yes"}.get((len(files), len(wheels)), f"NO, {len(wheels)} wheels, {len(files)} extensions")
     return f"One wheel, and the same compiled extension, unchanged, in every row of CPython: {same}."
 

@@ -5,13 +5,10 @@ Source: TVM's ``runtime/module.h`` and ``runtime/module.cc``.
 
 from __future__ import annotations
 
-import gc
 import mmap
 import os
 import struct
-import sys
 from typing import Any, Optional, Union
-from weakref import WeakValueDictionary
 
 from . import _core, load_errors
 from ._core import Handle, check
@@ -19,9 +16,11 @@ from ._tvm import ffi, lib
 from .artefact import compiled, kernels
 from .container import Array
 from .device import Device, cpu
-from .errors import TVMAttributeError, TVMError, TVMOSError, ZeroCopyError
+from .errors import TVMAttributeError, TVMError, TVMOSError
 from .function import PackedFunc, get_global_func
+from .guarded import BINDING, Binder, ExecutorMaker
 from .library import load_runtime, load_runtime_for, promote
+from .pins import Pins, pins_at
 from .profiling.benchmark import BenchmarkResult, evaluator_arguments, time_calls
 
 _MODULE = 9  # kTVMModuleHandle
@@ -33,89 +32,6 @@ _DATA = (b"__TVM", b"__tvm_dev_mblob", b"__tvm_module_ctx")
 _OF_FACTORIES = (
     "cuda_graph_create", "debug_create", "get_executor_manifest", "get_graph_json", "get_graph_params", "remove_params",
 )  # fmt: skip
-
-
-class Pins(dict[Any, Any]):
-    """Memory that a module's functions use and do not own, by where it is used: one for all handles of a module."""
-
-    __slots__ = ("__weakref__", "given")
-
-    #: What the functions in `_BINDING` were given themselves, by their names and the input's or output's.
-    given: dict[tuple[str, Any], Any]
-
-    def __init__(self) -> None:
-        self.given = {}
-
-
-def let_go() -> None:
-    """Lets go of what nobody uses any more, where Python does that later: PyPy."""
-    if not hasattr(sys, "getrefcount"):
-        gc.collect()
-        gc.collect()  # of what the finalizers of the first time have let go of
-
-
-_pins: WeakValueDictionary[int, Pins] = WeakValueDictionary()
-
-
-def _pins_at(identity: int) -> Pins:
-    found = _pins.setdefault(identity, Pins())
-    if found:  # on PyPy perhaps those of an executor that was at this address and is gone
-        del found
-        let_go()
-        found = _pins.setdefault(identity, Pins())
-    return found
-
-
-class _ExecutorMaker(PackedFunc):
-    """``lib["default"]`` of a factory: without a device, or with none that TVM has, the runtime would crash."""
-
-    __slots__ = ()
-
-    def __call__(self, *devices: Any, copy: Optional[bool] = None) -> Any:
-        """Makes an executor for these devices; ``debug_create`` takes the model's name before them."""
-        name: tuple[Any, ...] = ()
-        if self._name == "debug_create":
-            name, devices = devices[:1], devices[1:]
-            if not name or not isinstance(name[0], str):
-                raise TypeError(f"'debug_create' takes the model's name, such as 'default', and devices; got {name}")
-        if not devices:
-            raise TypeError(f"{self._name!r} makes an executor and takes a device, such as cpu(0); got none")
-        for each in devices:
-            if not isinstance(each, Device):
-                raise TypeError(f"{self._name!r} makes an executor and takes devices, got {each!r}")
-            each._check()
-        made = super().__call__(*name, *devices)
-        # An executor does not tell which of its inputs are weights that the factory has set, nor what it runs.
-        get_json, get_params, made._main, library = self._keep
-        weights = frozenset(get_params() if get_params else ())
-        made._graph = (get_json() if get_json else None, weights, (library, devices))
-        return made
-
-
-# Functions of an executor that keep the address of what they are given, and not its owner.
-_BINDING = ("set_input_zero_copy", "set_output_zero_copy")
-
-
-class _Binder(PackedFunc):
-    """``executor["set_input_zero_copy"]``: the memory lives as long as the executor's functions do."""
-
-    __slots__ = ()
-
-    def __call__(self, *args: Any, copy: Optional[bool] = None) -> Any:
-        """As the runtime's, of an NDArray or what has memory that can be used where it is: else a ZeroCopyError."""
-        from .borrowed import BorrowedNDArray  # these two import this module
-        from .interchange import asarray
-
-        if len(args) != 2:
-            raise TypeError(f"{self._name!r} takes a name or number, and an array; got {len(args)} arguments")
-        key, value = args
-        memory = asarray(value, copy=False)
-        if isinstance(memory, BorrowedNDArray):
-            raise ZeroCopyError("a tensor that is lent to a callback ends with it, and cannot be bound: bind a copy")
-        memory = memory._again()  # the caller may close the other
-        result = super().__call__(key, memory)
-        self._keep.given[self._name, key] = memory
-        return result
 
 
 class Module(Handle):
@@ -147,7 +63,7 @@ class Module(Handle):
         self._entry = self._file = self._graph = self._kind = self._main = None
         self._found = {}
         self._hash = hash(self._identity())
-        self._pins = _pins_at(self._identity())
+        self._pins = pins_at(self._identity())
         return self
 
     def close(self) -> None:
@@ -174,8 +90,8 @@ class Module(Handle):
         if found is None:
             where = " or its imports" if query_imports else ""
             raise TVMAttributeError(f"{self!r}{where} has no function {name!r}")
-        if name in _BINDING and self._type_key() == "GraphExecutor":
-            return _Binder._from_handle(found._handle, found, name, self._pins)  # type: ignore[no-any-return]
+        if name in BINDING and self._type_key() == "GraphExecutor":
+            return Binder._from_handle(found._handle, found, name, self._pins)  # type: ignore[no-any-return]
         if not query_imports and type(found) is PackedFunc and self._kind in _LIBRARY:
             self._found[name] = found
             return found._again()
@@ -202,7 +118,7 @@ class Module(Handle):
         handle = int(ffi.cast("uintptr_t", out[0]))
         keep = self._of_factory(name, query_imports)
         if keep is not None:
-            return _ExecutorMaker._from_handle(handle, name=name, keep=keep)  # type: ignore[no-any-return]
+            return ExecutorMaker._from_handle(handle, name=name, keep=keep)  # type: ignore[no-any-return]
         tensors = self._tensors(name)
         return PackedFunc._from_handle(handle, name=name, keep=self._pins, tensors=tensors)  # type: ignore[no-any-return]
 

@@ -15,8 +15,9 @@ from ..errors import TVMNotImplementedError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
 from ..interchange import from_dlpack
 from ..library import load_runtime
-from ..module import Module, Pins
+from ..module import Module
 from ..ndarray import NDArray
+from ..pins import Pins
 from ..profiling.benchmark import BenchmarkResult
 from .inputs import TensorInfo, copied, target
 from .slots import Slot

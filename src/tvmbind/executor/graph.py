@@ -16,9 +16,10 @@ from ..dtype import DataType
 from ..errors import TVMNotImplementedError, TVMValueError
 from ..function import get_global_func
 from ..library import load_runtime
-from ..module import Module, let_go
+from ..module import Module
 from ..ndarray import NDArray
 from ..params import ParamFile, load_param_dict, names_only
+from ..pins import let_go
 from .buffers import BufferedExecutor
 from .inputs import TensorInfo
 from .slots import Slot

@@ -16,8 +16,8 @@ from ..borrowed import BorrowedNDArray
 from ..errors import ZeroCopyError
 from ..function import PackedFunc
 from ..interchange import asarray, from_dlpack
-from ..module import Pins
 from ..ndarray import HOST, NDArray, readable
+from ..pins import Pins
 from .inputs import TensorInfo, fitting
 
 #: Makes the runtime use this memory; False if it cannot be used where it is, and nothing has changed.
