@@ -67,6 +67,7 @@ class Model:
         found = executor.inputs(self._entry) if isinstance(executor, Machine) else executor.inputs
         self.inputs = [info for info in found if info.name not in self._weights]
         self._places = set(range(len(self.inputs)))
+        self._names = dict.fromkeys(info.name or str(place) for place, info in enumerate(self.inputs)).keys()
         self._keys = [info.name or index for index, info in enumerate(self.inputs)]
         # To bind memory for one run costs more than to copy this little.
         self._copies = True if all(map(_is_little, self.inputs)) else None
@@ -218,7 +219,10 @@ class Model:
 
     def _set(self, values: list[Any]) -> None:
         assert not isinstance(self.executor, Machine)
-        self.executor._set_inputs(list(zip(self._keys, values)), self._copies)
+        if len(values) == 1:
+            self.executor.set_input(self._keys[0], values[0], self._copies)
+        else:
+            self.executor._set_inputs(list(zip(self._keys, values)), self._copies)
 
     def _compute(self, values: list[Any]) -> list[Any]:
         if isinstance(self.executor, Machine):
@@ -227,12 +231,15 @@ class Model:
         try:
             self.executor.run()
         finally:
-            self.executor._release_inputs()  # a model keeps nothing of its caller's
+            if not self._copies:
+                self.executor._release_inputs()  # a model keeps nothing of its caller's
         return [self.executor.get_output(index) for index in range(self.executor.get_num_outputs())]
 
     def _feed(self, feed: Any) -> list[Any]:
         """The values in the order of the inputs. Those of a machine are checked; other executors check their own."""
-        if isinstance(feed, Mapping):
+        if type(feed) is dict and feed.keys() == self._names:
+            values = [feed[name] for name in self._names]
+        elif isinstance(feed, Mapping):
             by_place = {self._place(key): value for key, value in feed.items()}
             if len(by_place) != len(feed) or by_place.keys() != self._places:
                 self._explain(feed, by_place)
