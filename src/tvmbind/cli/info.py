@@ -77,7 +77,7 @@ def _one_line(report: dict[str, Any]) -> tuple[object, ...]:
 def _loaded(arguments: argparse.Namespace) -> dict[str, Any]:
     """What a runtime tells of the model."""
     import tvmbind as tvm
-    from tvmbind.inspection.report import tensor
+    from tvmbind.inspection.tensors import tensor
 
     arguments.device = "cpu"
     with models.load(arguments) as model:
