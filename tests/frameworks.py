@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import itertools
 import threading
 import weakref
 
@@ -150,6 +151,45 @@ def test_lifetime_of_ours(framework):
     for _ in range(5):
         gc.collect()
     assert there() is None
+
+
+def chain(framework, start):
+    """Holders of one piece of memory, each made of the one before, and how each shows it."""
+    ours, theirs = (lambda a: a.numpy()), framework.values
+    x = framework.make(np.arange(256), "float32") if start == "theirs" else None
+    a = tvm.from_dlpack(x) if start == "theirs" else tvm.array(np.arange(256, dtype="float32"))
+    y = framework.take(a)
+    function = tvm.convert(lambda: a)
+    again = tvm.from_dlpack(y)
+    holders = {
+        "theirs": (y, theirs), "ours": (a, ours), "numpy": (again.numpy(), lambda view: view),
+        "again": (again, ours), "closure": (function, lambda f: f().numpy()),
+    }  # fmt: skip
+    return {**holders, "first": (x, theirs)} if start == "theirs" else holders
+
+
+@pytest.fixture
+def quick_collection():
+    """What there is before the test need not be looked at each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("quick_collection")
+@pytest.mark.parametrize("start", ["theirs", "ours"])
+def test_owners_dropped_in_every_order(framework, start):
+    names = list(chain(framework, start))
+    for order in itertools.permutations(names):
+        held = chain(framework, start)
+        for name in order:
+            del held[name]
+            gc.collect()
+            junk = [framework.make(np.full(256, 7), "float32"), tvm.array(np.full(256, 8, "float32"))]
+            for what, (holder, show) in held.items():
+                assert (show(holder) == np.arange(256)).all(), (what, order)
+            del junk
 
 
 def test_threads(framework):
