@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import digits
 import tvmbind
 from runtime_here import INFO, MODELS, ROOT, can, need, skip_if_too_old
 
@@ -52,6 +53,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 def models() -> Path:
     """The folder of compiled fixtures for the runtime's generation; models/README.md says what each one is."""
     return MODELS
+
+
+@pytest.fixture(scope="module")
+def images() -> digits.Digits:
+    """The pictures of digits."""
+    return digits.load()
 
 
 @pytest.fixture(scope="session")

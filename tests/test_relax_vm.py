@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tvmbind as tvm
+from digits import check_every_digit
 
 pytestmark = pytest.mark.needs("Relax VM", "libtvm_runtime")
 
@@ -29,13 +30,6 @@ def nested(load):
     return load("nested")
 
 
-@pytest.fixture(scope="module")
-def images(models):
-    folder = models if (models / "digits" / "test_images.npz").exists() else models.parent
-    file = np.load(folder / "digits" / "test_images.npz")
-    return (file["images"].reshape(-1, 1, 1, 8, 8) / 16).astype("float32"), file["labels"], file["probabilities"]
-
-
 def check_nested(found, x=X, y=Y):
     first, (second, third) = found
     np.testing.assert_allclose(first.numpy(), x + y)
@@ -49,11 +43,7 @@ def check_nested(found, x=X, y=Y):
 @pytest.mark.parametrize("memory", ["pooled", "naive"])
 def test_every_digit(models, images, memory):
     machine = tvm.RelaxVirtualMachine(tvm.load_module(models / "digits" / "relax_vm.so"), tvm.cpu(0), memory=memory)
-    inputs, labels, probabilities = images
-    main = machine["main"]
-    found = np.concatenate([main(image).numpy() for image in inputs])
-    np.testing.assert_allclose(found, probabilities, atol=1e-5)
-    assert (found.argmax(1) == labels).sum() == 360
+    check_every_digit(images, machine["main"])
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 100])

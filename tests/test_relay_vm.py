@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tvmbind as tvm
+from digits import check_every_digit
 from tvmbind import install
 
 INFO = tvm.runtime_info()
@@ -34,12 +35,6 @@ def machine(load):
     return load("tuple")
 
 
-@pytest.fixture(scope="module")
-def images(models):
-    file = np.load(models / "digits" / "test_images.npz")
-    return (file["images"].reshape(-1, 1, 1, 8, 8) / 16).astype("float32"), file["labels"], file["probabilities"]
-
-
 def check(found, x=X, y=Y):
     first, (second, third) = found
     np.testing.assert_allclose(first.numpy(), x + y)
@@ -50,10 +45,7 @@ def check(found, x=X, y=Y):
 @pytest.mark.parametrize("memory", ["pooled", "naive"])
 def test_every_digit(models, images, memory):
     machine = tvm.VirtualMachine(tvm.load_module(models / "digits" / "relay_vm.so"), tvm.cpu(0), memory=memory)
-    inputs, labels, probabilities = images
-    found = np.concatenate([machine.run(image).numpy() for image in inputs])
-    np.testing.assert_allclose(found, probabilities, atol=1e-5)
-    assert (found.argmax(1) == labels).sum() == 360
+    check_every_digit(images, machine.run)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])
