@@ -13,10 +13,11 @@ from .errors import TVMError, TVMNotImplementedError, TVMValueError
 from .executor.aot import AotModule
 from .executor.graph import GraphModule
 from .executor.inputs import TensorInfo, fitting
+from .executor.machine_values import tensors_of
 from .executor.profiler import HOWS, profile_graph
 from .executor.relax_vm import RelaxVirtualMachine
 from .executor.relay_vm import VirtualMachine
-from .executor.virtual_machine import Machine, tensors_of
+from .executor.virtual_machine import Machine
 from .library import load_runtime
 from .model_files import Make, prepare
 from .ndarray import NDArray

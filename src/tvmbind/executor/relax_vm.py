@@ -19,8 +19,9 @@ from ..ndarray import NDArray, array
 from ..profiling import Report
 from .inputs import TensorInfo
 from .instrument import profile_by_instrument
+from .machine_values import as_tuples, is_array, tensor
 from .relax_code import Signature, signatures
-from .virtual_machine import Machine, as_tuples, is_array, tensor
+from .virtual_machine import Machine
 
 _PROFILER = "vm_profiler_load_executable"
 

@@ -18,8 +18,9 @@ from ..library import load_runtime
 from ..module import Module
 from ..profiling import Report
 from .inputs import TensorInfo
+from .machine_values import as_tuples, is_array, tensor
 from .relay_code import Signature, functions, kernel_checks
-from .virtual_machine import Machine, as_tuples, is_array, tensor
+from .virtual_machine import Machine
 
 _PROFILER = "runtime._VirtualMachineDebug"
 

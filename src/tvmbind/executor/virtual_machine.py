@@ -1,26 +1,19 @@
-"""What Relay's and Relax's virtual machines share: devices, arguments, results.
-
-A machine may keep an argument, or return it, so an array of numpy's becomes an `NDArray` first, of its own memory where
-a kernel can read that (see `asarray`), else of a copy: memory that is only lent for a call never reaches one.
-"""
+"""``Machine``: what Relay's and Relax's virtual machines share: devices, arguments, results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Optional, TypeVar, Union
 
-from ..borrowed import BorrowedNDArray
-from ..container import ADT, Array
 from ..device import Device, cpu
 from ..errors import TVMAttributeError, TVMError, TVMValueError, ZeroCopyError
 from ..function import PackedFunc
-from ..interchange import asarray
 from ..library import load_runtime
 from ..module import Module
-from ..ndarray import NDArray, array, readable
 from ..profiling import Report
 from ..profiling.benchmark import BenchmarkResult
-from .inputs import TensorInfo, copied, fitting, target
+from .inputs import TensorInfo, copied, target
+from .machine_values import tensors_of
 
 Self = TypeVar("Self", bound="Machine")
 
@@ -320,51 +313,6 @@ def _devices(device: Union[Device, Sequence[Device], None]) -> list[Device]:
     return given if given[-1].device_type == 1 else [*given, cpu(0)]
 
 
-def is_array(value: Any) -> bool:
-    """Whether a value is a tensor: an NDArray, numpy's, or what says that it can be one."""
-    return any(hasattr(value, each) for each in ("__dlpack__", "__array_interface__", "__array__"))
-
-
-def tensor(value: Any, info: Optional[TensorInfo] = None, copy: Optional[bool] = None) -> NDArray:
-    """An array that a machine can keep: the caller's memory where kernels can read it, else a copy.
-
-    Parameters
-    ----------
-    value : NDArray or array_like
-    info : TensorInfo, optional
-        What it has to fit.
-    copy : bool, optional
-        As `asarray` has it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it does not fit what is known of the input.
-    ZeroCopyError
-        If `copy` is False, and one is needed.
-    """
-    fit = value if info is None else fitting(value, info, copy=copy)
-    if not isinstance(fit, NDArray) or copy:
-        return asarray(fit, copy)
-    usable = not isinstance(fit, BorrowedNDArray) and readable(fit)
-    if not usable and copy is False:
-        why = "is lent to a callback and ends with it" if fit.is_view else "is not C-contiguous, or not aligned"
-        raise ZeroCopyError(f"the array for {info.name!r} {why}" if info else f"the array {why}")
-    return fit if usable else array(fit.numpy())
-
-
-def as_tuples(result: Any) -> Any:
-    """A function's result with Python's tuples for those of TVM's."""
-    if isinstance(result, Array) or (isinstance(result, ADT) and result.tag == 0):
-        return tuple(as_tuples(each) for each in result)
-    return result
-
-
-def tensors_of(result: Any) -> list[Any]:
-    """The parts of a result, those of tuples in tuples one after the other."""
-    return [each for part in result for each in tensors_of(part)] if isinstance(result, tuple) else [result]
-
-
 class MachineFunction:
     """A function of a machine's: call it with arrays, by place or by name. It keeps its machine alive."""
 
@@ -382,4 +330,4 @@ class MachineFunction:
         return f"<MachineFunction {self.name}>"
 
 
-__all__ = ["Machine", "MachineFunction", "as_tuples", "is_array", "tensor", "tensors_of"]
+__all__ = ["Machine", "MachineFunction"]
