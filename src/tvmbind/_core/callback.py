@@ -112,7 +112,11 @@ def _on_error(kind: type[BaseException], error: BaseException, traceback: Any) -
     return _LOST
 
 
-@ffi.def_extern(name="tvmb_on_call", error=_LOST, onerror=_on_error)  # type: ignore[untyped-decorator]
+#: What a call gives where `_on_error` did not even run: PyPy does not try where there is no stack left.
+_NOT_RUN = _NO_STACK if sys.implementation.name == "pypy" else _LOST
+
+
+@ffi.def_extern(name="tvmb_on_call", error=_NOT_RUN, onerror=_on_error)  # type: ignore[untyped-decorator]
 def _on_call(id_: int, count: int, codes: Any, values: Any, ret: int) -> int:
     borrowed: Any = ()
     try:
