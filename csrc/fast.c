@@ -88,6 +88,7 @@ static PyMethodDef methods[] = {
     {"set_registry", set_registry, METH_O, NULL},
     {"set_list_maker", set_list_maker, METH_VARARGS, NULL},
     {"make_array", make_array, METH_O, NULL},
+    {"make_shape", (PyCFunction)(void (*)(void))make_shape, METH_FASTCALL, NULL},
     {"register_callables", register_callables, METH_O, NULL},
     {"quicken", quicken, METH_VARARGS, NULL},
     {"quicken_method", quicken_method, METH_VARARGS, NULL},

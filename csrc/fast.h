@@ -165,6 +165,7 @@ int is_callable(PyTypeObject *type);
 PyObject *register_callables(PyObject *module, PyObject *types);
 PyObject *set_list_maker(PyObject *module, PyObject *args);
 PyObject *make_array(PyObject *module, PyObject *items);
+PyObject *make_shape(PyObject *module, PyObject *const *args, Py_ssize_t n);
 int register_class(int code, PyObject *type);
 PyObject *register_object(PyObject *module, PyObject *args);
 void register_device(PyObject *type);

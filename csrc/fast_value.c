@@ -199,6 +199,26 @@ PyObject *make_array(PyObject *module, PyObject *items) {
   return PyLong_FromLongLong(PyList_Check(items) || PyTuple_Check(items) ? array_of(items) : 0);
 }
 
+/* make_shape(function, tuple): the handle of what the runtime's function makes of a few ints, a ShapeTuple; 0 where
+ * Python has to call it. */
+PyObject *make_shape(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+  TVMValue values[FEW];
+  int codes[FEW], overflow = 0;
+  int64_t made = 0;
+  (void)module;
+  int usual = n == 2 && PyObject_TypeCheck(args[0], (PyTypeObject *)function_type) && PyTuple_Check(args[1]);
+  uintptr_t function = usual ? (uintptr_t)((Handle *)args[0])->handle : 0;
+  Py_ssize_t count = function ? PyTuple_Size(args[1]) : FEW + 1;
+  for (Py_ssize_t i = 0; i < count && count <= FEW; ++i) {
+    PyObject *extent = PyTuple_GetItem(args[1], i);
+    codes[i] = kTVMArgInt;
+    if (PyLong_Check(extent)) values[i].v_int64 = PyLong_AsLongLongAndOverflow(extent, &overflow);
+    if (!PyLong_Check(extent) || overflow) count = FEW + 1;
+  }
+  if (count > FEW || tvm->call(function, values, codes, (int)count, &made) != kTVMObjectHandle) made = 0;
+  return PyLong_FromLongLong(made);
+}
+
 static int pack_sequence(PyObject *value, TVMValue *slot, int *code, Room *room) {
   *code = kTVMObjectHandle;
   slot->v_int64 = room->made = array_of(value);

@@ -89,7 +89,7 @@ class Array(Object, Sequence[Any]):
     __slots__ = ()
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
-        self._handle, self._owner = 0, None
+        self._owner = None
         if not isinstance(items, (list, tuple)):
             items = list(items)
         self._handle = _core.make_array(items)
@@ -126,8 +126,9 @@ class ShapeTuple(Object, Sequence[int]):
     __slots__ = ()
 
     def __init__(self, items: Iterable[int] = ()) -> None:
-        self._handle, self._owner = 0, None
-        self._handle = _function("ShapeTuple").call_for_handle(*map(operator.index, items))
+        self._owner = None
+        make = _function("ShapeTuple")
+        self._handle = _core.make_shape(make, items) or make.call_for_handle(*map(operator.index, items))
 
     def __len__(self) -> int:
         return len(self._extents())
@@ -171,7 +172,7 @@ class ADT(Object, Sequence[Any]):
     __slots__ = ()
 
     def __init__(self, tag: int, fields: Iterable[Any] = ()) -> None:
-        self._handle, self._owner = 0, None
+        self._owner = None
         info = load_runtime()
         if not info.has("ADT"):
             raise TVMNotImplementedError(f"{info.title} has no ADT: it went with the Relay VM, after TVM 0.20")
@@ -209,7 +210,7 @@ class Map(Object, Mapping[Any, Any]):
     __slots__ = ()
 
     def __init__(self, items: Mapping[Any, Any] = {}) -> None:
-        self._handle, self._owner = 0, None
+        self._owner = None
         flat = [part for key, value in items.items() for part in (key, value)]
         _take(self, _make("Map", "Map", flat))
 

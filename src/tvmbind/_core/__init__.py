@@ -40,7 +40,7 @@ NAME = _choose()
 
 if TYPE_CHECKING or NAME == "pure":
     from .capsule import adopt, adopt_capsule, export_capsule
-    from .handle import compare, copy_array, lend, rebind
+    from .handle import compare, copy_array, lend, make_shape, rebind
     from .pure import ArrayHandle, Function, Handle, Registration, alloc_array, find_global, make_function, quicken
 else:
     from .fast import (
@@ -57,6 +57,7 @@ else:
         find_global,
         lend,
         make_function,
+        make_shape,
         quicken,
         rebind,
     )  # fmt: skip
@@ -149,6 +150,7 @@ __all__ = [
     "lend",
     "make_array",
     "make_function",
+    "make_shape",
     "note_dtype",
     "problem_of",
     "quicken",

@@ -23,13 +23,15 @@ from ._fast import (
     find_global,
     lend,
     make_function,
+    make_shape,
     quicken,
     rebind,
 )  # fmt: skip
 
 __all__ = [
     "ArrayHandle", "Function", "Handle", "Registration", "adopt", "adopt_capsule", "alloc_array", "compare",
-    "copy_array", "export_capsule", "find_global", "lend", "make_function", "quicken", "rebind",
+    "copy_array", "export_capsule", "find_global", "lend", "make_function", "make_shape", "quicken",
+    "rebind",
 ]  # fmt: skip
 
 
