@@ -4,8 +4,8 @@
  */
 
 /* A packed function made from a Python callable was called. values holds num_args TVMValues as bits,
- * codes a byte for each; handles among them are owned by the callee. Returns 0, or -1 with the error set,
- * TVMB_NO_STACK or TVMB_LOST. */
+ * codes a byte for each; handles among them are owned by the callee. Returns TVMB_DONE, -1 with the error
+ * set, TVMB_NO_STACK or TVMB_LOST. */
 int tvmb_on_call(intptr_t id, int num_args, char *codes, int64_t *values, uintptr_t ret);
 
 /* The last reference to such a function is gone. */

@@ -14,6 +14,9 @@ enum {
   TVMB_LOST = -69       /* of tvmb_on_call: what was raised is lost, for a signal's handler raised on top of it */
 };
 
+/* What tvmb_on_call returns when all went well: not 0, for that is what CFFI returns when it had no memory to call it. */
+enum { TVMB_DONE = 1 };
+
 /* Codes of ours in a packet, beside TVMArgTypeCode (see csrc/call.c). */
 enum { TVMB_TENSOR = 64 };
 

@@ -234,6 +234,16 @@ static int own(TVMValue *args, int *type_codes, int n, int64_t *values, char *co
   return 0;
 }
 
+/* The return code of a callback, of what Python returned. */
+static int outcome(int rc) {
+  if (rc == TVMB_DONE) return 0;
+  if (rc == 0) TVMAPISetLastError("MemoryError: no memory to call a Python function");
+  if (rc == TVMB_NO_STACK) TVMAPISetLastError("RecursionError: in a callback [Python stack overflow]");
+  if (rc == TVMB_LOST) TVMAPISetLastError("RuntimeError: in a callback; a signal's handler raised on top, see stderr");
+  raised += rc != 0;
+  return -1;
+}
+
 static int trampoline(TVMValue *args, int *type_codes, int n, TVMRetValueHandle ret, void *id) {
   int64_t values[SMALL], *v = values;
   char codes[SMALL], *c = codes;
@@ -250,12 +260,7 @@ static int trampoline(TVMValue *args, int *type_codes, int n, TVMRetValueHandle 
     c = (char *)(v + n);
   }
   int rc = own(args, type_codes, n, v, c);
-  if (rc == 0 && (rc = tvmb_on_call((intptr_t)id, n, c, v, (uintptr_t)ret)) != 0) {
-    if (rc == TVMB_NO_STACK) TVMAPISetLastError("RecursionError: in a callback [Python stack overflow]");
-    if (rc == TVMB_LOST) TVMAPISetLastError("RuntimeError: in a callback; a signal's handler raised on top, see stderr");
-    raised++;
-    rc = -1;
-  }
+  if (rc == 0) rc = outcome(tvmb_on_call((intptr_t)id, n, c, v, (uintptr_t)ret));
   if (v != values) free(v);
   return rc;
 }

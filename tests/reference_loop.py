@@ -1,6 +1,8 @@
 """Counts Python's references around calls, callbacks and errors of every kind; exit status 0 if none is lost.
 
     python tests/reference_loop.py [rounds] [name ...]  # 200 unless told
+    python tests/reference_loop.py --no-memory          # instead: each of 200 allocations fails, one at a time
+    python tests/reference_loop.py --collect 3          # instead: garbage is collected at each chance there is
 
 A debug build of Python counts every reference there is (``sys.gettotalrefcount``: `make debug`). Any other says how
 many blocks of memory it has given out, which shows each object that is never let go of. What is done is that of
@@ -267,6 +269,28 @@ def lost(work: Work, rounds: int) -> int:
     return each
 
 
+def without_memory(work: Work, rounds: int) -> int:
+    """Lets Python's first allocation in some work fail, then its second alone, and so on."""
+    from _testcapi import remove_mem_hooks, set_nomemory
+
+    run = attempt(work)
+    for number in range(rounds):
+        set_nomemory(number, number + 1)
+        run()
+        remove_mem_hooks()
+    work()
+    return 0
+
+
+def collecting(work: Work, rounds: int) -> int:
+    """Does some work while garbage is collected whenever a container is made."""
+    gc.set_threshold(1)
+    for _ in range(rounds):
+        work()
+    gc.set_threshold(0)
+    return 0
+
+
 def works(make: Callable[[], dict[str, Any]], kind: str) -> dict[str, Work]:
     """What `leak_loop` or `make_errors` made, one by one, by name."""
     found: dict[str, Work] = {}
@@ -283,6 +307,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rounds", type=int, nargs="?", default=200)
     parser.add_argument("names", nargs="*", help="of what is counted alone: the start of what this prints")
+    parser.add_argument("--no-memory", dest="mode", action="store_const", const=without_memory, default=lost)
+    parser.add_argument("--collect", dest="mode", action="store_const", const=collecting)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     sys.unraisablehook = lambda what: None
@@ -294,7 +320,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()  # it need not be looked at each time
     chosen = {n: w for n, w in every.items() if not args.names or n.startswith(tuple(args.names))}
-    found = {name: lost(work, args.rounds) for name, work in chosen.items()}
+    found = {name: args.mode(work, args.rounds) for name, work in chosen.items()}
     bad = {name: each for name, each in found.items() if each > 0}
     for name, each in bad.items():
         print(f"{name}: {each} a round")

@@ -15,6 +15,7 @@ import tvmbind as tvm
 from runtime_here import counts_references
 
 LOOP = Path(__file__).parent / "leak_loop.py"
+DEBUG = hasattr(sys, "gettotalrefcount")
 
 
 @pytest.mark.needs("containers")
@@ -27,13 +28,54 @@ def test_calls_and_callbacks_do_not_grow_the_process():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def reference_loop(*arguments):
+    """What ``tests/reference_loop.py`` prints, when it ends well."""
+    command = [sys.executable, "-X", "faulthandler", str(LOOP.with_name("reference_loop.py")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-5000:]
+    return done.stdout
+
+
 @pytest.mark.needs("containers")
 @counts_references
 def test_no_reference_is_lost():
     """Neither where all goes well nor where it does not; ``make debug`` counts all, with a debug build of Python."""
-    loop = [sys.executable, str(LOOP.with_name("reference_loop.py")), "30"]
-    done = subprocess.run(loop, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert reference_loop("30").endswith(" 0 lose references\n" if DEBUG else " 0 lose blocks of memory\n")
+
+
+@pytest.mark.needs("containers")
+@counts_references
+def test_no_memory_for_python():
+    """Whichever of Python's allocations fails in a call or a callback: nothing crashes. (In numpy, some does.)"""
+    pytest.importorskip("_testcapi", reason="this Python has no _testcapi, by which allocations can fail")
+    calls = [f"call: {name}" for name in ("numbers", "text", "bytes", "NDArray", "errors", "globals", "objects")]
+    others = ("numbers", "text", "callables", "new results", "exceptions", "many", "globals")
+    reference_loop("--no-memory", "150", *calls, *(f"callback: {name}" for name in others))
+
+
+@counts_references
+def test_no_memory_for_a_callback():
+    """No answer is made up where the callable could not be called."""
+    memory = pytest.importorskip("_testcapi", reason="this Python has no _testcapi, by which allocations can fail")
+    five = tvm.convert(lambda *args: 5)
+    assert five(1, "text") == 5
+    found = []
+    for number in range(150):
+        memory.set_nomemory(number, number + 1)
+        try:
+            answer = five(1, "text")
+        except (MemoryError, tvm.TVMError):
+            answer = 5
+        finally:
+            memory.remove_mem_hooks()
+        found.append(answer)
+    assert found == [5] * 150
+
+
+@pytest.mark.needs("containers")
+@counts_references
+def test_garbage_is_collected_at_any_time():
+    reference_loop("--collect", "2")
 
 
 class Canary:

@@ -167,11 +167,7 @@ def _again(x: NDArray) -> NDArray:
     """Another object of the runtime's for the memory of an array, where no capsule can carry it."""
     x._open_handle()
     foreign = export(x, True, *to_dlpack(x.dtype), 0)
-    try:
-        return _core.adopt_foreign(NDArray, foreign, *_code_of(x.dtype))  # type: ignore[no-any-return]
-    except BaseException:
-        lib.tvmb_delete_managed(*foreign)
-        raise
+    return _core.adopt_foreign(NDArray, foreign, *_code_of(x.dtype))  # type: ignore[no-any-return]
 
 
 def _take_numpy(x: np.ndarray[Any, Any]) -> Union[NDArray, Unshared]:
@@ -223,9 +219,9 @@ def _take_capsule(capsule: Any) -> Union[NDArray, Unshared]:
         raise TypeError(f"the array packs several elements of {dtype} into a byte, and TVM gives each its own")
     problem = _problem(tensor, dtype, bool(foreign.versioned and managed.flags & _READ_ONLY))
     if not problem:
-        made = _core.adopt_foreign(NDArray, foreign, *_code_of(dtype))
-        consume(capsule, foreign)
-        return made  # type: ignore[no-any-return]
+        numbers = _code_of(dtype)
+        consume(capsule, foreign)  # first: whatever is raised in between, there are never two owners
+        return _core.adopt_foreign(NDArray, foreign, *numbers)  # type: ignore[no-any-return]
     if tensor.device.device_type not in HOST:
         raise ZeroCopyError(problem)
     consume(capsule, foreign)

@@ -25,6 +25,7 @@ _names: dict[int, str] = {}
 _ids = itertools.count(1)
 _decode_plans: dict[bytes, Optional[tuple[Callable[[int], Any], ...]]] = {}
 _unpack = ffi.unpack
+_DONE: int = lib.TVMB_DONE
 _NO_STACK: int = lib.TVMB_NO_STACK
 _LOST: int = lib.TVMB_LOST
 
@@ -139,7 +140,7 @@ def _on_call(id_: int, count: int, codes: Any, values: Any, ret: int) -> int:
         if borrowed:
             del args, value
             end_borrowing(borrowed)
-        return 0
+        return _DONE
     except BaseException as error:
         if borrowed:
             args = value = None

@@ -84,10 +84,13 @@ def adopt_capsule(kind: type[ArrayHandle], capsule: Any) -> Any:
 
 
 def adopt_foreign(kind: type[ArrayHandle], foreign: Foreign, code: int, bits: int, lanes: int) -> Any:
-    """A new array with the memory of a managed tensor, which it then owns."""
+    """A new array with the memory of a managed tensor, which has no other owner; deletes it on failure."""
     handle = lib.tvmb_adopt_managed(foreign.address, foreign.versioned, (code, bits, lanes))
     if handle < 0:
-        raise_error(handle)
+        try:
+            raise_error(handle)
+        finally:
+            lib.tvmb_delete_managed(*foreign)
     return kind._from_handle(handle)
 
 

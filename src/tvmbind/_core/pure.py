@@ -176,7 +176,7 @@ def check_tensors(function: Any, args: tuple[Any, ...]) -> None:
 
 def _not_in_place(args: tuple[Any, ...]) -> Iterator[tuple[int, Any, str]]:
     """The numpy arrays among arguments that would be copied: their places, themselves, and why."""
-    if any(hasattr(value, "__array_interface__") for value in args):
+    if any(hasattr(type(value), "__array_interface__") for value in args):  # of the value itself: numpy would make it
         import numpy as np
 
         from .tensor import problem_of
