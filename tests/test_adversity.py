@@ -180,7 +180,7 @@ def test_a_global_function_goes_while_a_kernel_calls_it(models, register):
 
 @pytest.mark.parametrize("kind", [tvm.NDArray, tvm.PackedFunc, tvm.Module, tvm.Object])
 def test_objects_that_were_never_made(kind):
-    """``__new__`` alone gives what is closed: an error, whatever is done with it."""
+    """``__new__`` alone gives what has no handle: an error, whatever is done with it."""
     one = kind.__new__(kind)
     identity = tvm.convert(lambda x: x)
     uses = (
@@ -194,7 +194,7 @@ def test_objects_that_were_never_made(kind):
             use()
         except Exception as error:
             kinds.append(type(error))
-    assert ValueError in kinds
+    assert {ValueError, AttributeError} & set(kinds)  # of the fast core and the pure one
     assert SystemError not in kinds
 
 
