@@ -132,6 +132,18 @@ def verdict(columns: Sequence[Column]) -> list[str]:
     return said
 
 
+def floors(columns: Sequence[Column]) -> list[str]:
+    """What stands in the way of the rows that `verdict` names."""
+    missed = {
+        label for column in columns for label, cell in column.cells.items() if 1 / cell.ratio > GOALS[column.peer]
+    }  # fmt: skip
+    return [
+        f"{operation.label}: {operation.floor}."
+        for operation in OPERATIONS
+        if operation.label in missed and operation.floor
+    ]
+
+
 def footnotes(columns: Sequence[Column]) -> list[str]:
     """What is timed on a peer where it has no statement like tvmbind's."""
     families = {"tvm" if column.peer in ("ctypes", "cython") else column.peer for column in columns}
@@ -175,7 +187,7 @@ def markdown(columns: Sequence[Column], facts: dict[str, str]) -> str:
         heads = headings(group)
         rows = [heads, ["---", *["---:"] * (len(heads) - 1)], *(line for _, line in lines(group))]
         parts += [f"## {python}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
-    goals = "\n".join(f"- {line}" for line in verdict(columns))
+    goals = "\n".join(f"- {line}" for line in [*verdict(columns), *floors(columns)])
     notes = "\n".join(f"- {line}" for line in footnotes(columns))
     parts += ["## Rows that miss the goal", goals, "## Where the statements differ", notes]
     return "\n\n".join([*parts, machine.markdown(facts)]) + "\n"
