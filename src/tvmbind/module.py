@@ -90,7 +90,7 @@ class Module(Handle):
         if found is None:
             where = " or its imports" if query_imports else ""
             raise TVMAttributeError(f"{self!r}{where} has no function {name!r}")
-        if name in BINDING and self._type_key() == "GraphExecutor":
+        if name in BINDING and self._type_key() not in _LIBRARY:
             return Binder._from_handle(found._handle, found, name, self._pins)  # type: ignore[no-any-return]
         if not query_imports and type(found) is PackedFunc and self._kind in _LIBRARY:
             self._found[name] = found
