@@ -120,8 +120,8 @@ _COPY_FIRST = {"tvm": "f(array(x))"}  # a call of TVM's Python takes no numpy ar
 
 OPERATIONS = (
     Operation("call, no argument", _CALL, "f()", _call, floor=(
-        "of 930 instructions 140 are tvmbind's; 380 let Python's lock go and take it back, 210 are the interpreter's "
-        "loop, 110 the runtime's TVMFuncCall")),
+        "of 750 instructions 140 are tvmbind's; 380 let Python's lock go and take it back, 110 are the runtime's "
+        "TVMFuncCall")),
     Operation("call, 1 int", _CALL, "f(1)", _call),
     Operation("call, 3 ints", _CALL, "f(1, 2, 3)", _call),
     Operation("call, float", _CALL, "f(1.5)", _call),
