@@ -43,6 +43,7 @@ fuzz: $(VENV)/.done-test  ## load 10,000 corrupted models on each of TVM 0.16 an
 	@$(BIN)/tvmbind runtime install 0.16 0.27 >/dev/null
 	@$(BIN)/python tools/fuzz_artifacts.py $(ARGS)
 	@TVMBIND_LIBRARY=tvm-ffi $(BIN)/python tools/fuzz_artifacts.py $(ARGS)
+
 test-frameworks: $(VENV)-torch/.done $(VENV)-jax/.done  ## share arrays with torch and with jax, each in an environment of its own
 	@for framework in torch jax; do for library in "$${TVMBIND_LIBRARY:-}" tvm-ffi; do \
 		TVMBIND_LIBRARY=$$library $(VENV)-$$framework/bin/python -m pytest tests/frameworks.py $(ARGS) || exit 1; \
@@ -63,8 +64,7 @@ sanitize-frameworks: $(VENV)-sanitize-torch/.done $(VENV)-sanitize-jax/.done  ##
 valgrind: $(VENV)-valgrind/.done  ## run the tests of arrays, values and callbacks on the fast core under valgrind (15 minutes)
 	@for library in "$${TVMBIND_LIBRARY:-}" tvm-ffi; do \
 		TVMBIND_CORE=fast TVMBIND_LIBRARY=$$library $(MEMCHECK) $(VENV)-valgrind/bin/python -m pytest -x -p no:cacheprovider \
-			$(VALGRIND_TESTS) -k 'not another_thread and not 2_gib and not recursion and not very_many and not huge \
-			and not any_' $(ARGS) || exit 1; \
+			$(VALGRIND_TESTS) $(ARGS) || exit 1; \
 	done
 
 debug: $(VENV)-debug/.done  ## count references, and run the tests, with a debug build of Python (15 minutes to make it)
@@ -138,7 +138,7 @@ clean:  ## remove what was made here (installed runtimes stay: tvmbind runtime r
 # CPython's own memory comes from malloc, which valgrind watches; tests that start a process, take long, or fill the memory
 # are for make sanitize.
 VALGRIND_TESTS := $(patsubst %,tests/test_%.py,closing zero_copy dlpack callback values ndarray array_arguments function \
-	container error)
+	container error) -k 'not another_thread and not 2_gib and not recursion and not very_many and not huge and not any_'
 MEMCHECK := PYTHONMALLOC=malloc valgrind --quiet --error-exitcode=99 --num-callers=30 --suppressions=tools/valgrind.supp
 
 # What is not sanitized itself asks for the sanitizer's memory first of all. CPython's own memory comes from malloc, which
