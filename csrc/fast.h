@@ -171,9 +171,8 @@ PyObject *register_object(PyObject *module, PyObject *args);
 void register_device(PyObject *type);
 
 /* fast_array.c */
-extern uintptr_t alignment_mask; /* bits that are 0 in the address of what kernels can use; 0: not known yet */
 int is_ndarray(PyObject *value);
-int is_aligned(const Py_buffer *view);
+int is_aligned(uintptr_t address);
 int borrow(PyObject *value, Py_buffer *view, DLTensor *tensor);
 int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent);
 void release_ndarray(Lent *lent);

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-uintptr_t alignment_mask;
-
 static PyTypeObject *ndarray_type; /* numpy's, once there is one */
+static uintptr_t alignment_mask; /* bits that are 0 in the address of what kernels can use; 0: not known yet */
 static DLDataType bool_type;
 static PyObject *warn; /* (place, array, count): of copies in a call */
 
@@ -52,7 +51,7 @@ static int element(const Py_buffer *view, DLDataType *dtype) {
   return 1;
 }
 
-int is_aligned(const Py_buffer *view) { return ((uintptr_t)view->buf & alignment_mask) == 0; }
+int is_aligned(uintptr_t address) { return alignment_mask && !(address & alignment_mask); }
 
 /* Fills the tensor from an array, whose memory it borrows until the view is released. Not 0, with no error set:
  * Python has to do it. */
@@ -79,7 +78,7 @@ int pack_ndarray(PyObject *value, TVMValue *slot, int *code, Lent *lent) {
   enum { MOST = 1 << 20 }; /* to copy more takes so long that Python may as well do it */
   if (borrow(value, &lent->view, &lent->tensor)) return -1;
   lent->copy = NULL;
-  if (!is_aligned(&lent->view)) {
+  if (!is_aligned((uintptr_t)lent->view.buf)) {
     size_t size = (size_t)lent->view.len, alignment = (size_t)alignment_mask + 1;
     void *copy = NULL;
     if (size == 0 || size > MOST || posix_memalign(&copy, alignment, 2 * size)) {
@@ -125,7 +124,7 @@ PyObject *adopt_ndarray(PyTypeObject *type, PyObject *value) {
   DLTensor tensor;
   Py_buffer *view = is_ndarray(value) ? PyMem_Malloc(sizeof(Py_buffer)) : NULL;
   int borrowed = view && borrow(value, view, &tensor) == 0;
-  if (borrowed && !is_aligned(view)) {
+  if (borrowed && !is_aligned((uintptr_t)view->buf)) {
     PyBuffer_Release(view);
     borrowed = 0;
   }

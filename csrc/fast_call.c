@@ -76,14 +76,17 @@ static void end_function(PyObject *self) {
   if (!((Handle *)self)->handle && !((Handle *)self)->users) Py_CLEAR(((Function *)self)->keep);
 }
 
+static void change_holds(PyObject *const *args, Py_ssize_t n, void (*change)(PyObject *)) {
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (code_of(Py_TYPE(args[i])) != NO_CODE) change(args[i]);
+}
+
 /* As call_python, of a method of a function's, which and whose arguments may be closed meanwhile. */
 static PyObject *call_held(PyObject *method, PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names) {
   hold(self);
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (code_of(Py_TYPE(args[i])) != NO_CODE) hold(args[i]);
+  change_holds(args, n, hold);
   PyObject *result = call_python(method, self, args, n, names);
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (code_of(Py_TYPE(args[i])) != NO_CODE) end_hold(args[i]);
+  change_holds(args, n, end_hold);
   end_function(self);
   return result;
 }
@@ -181,27 +184,22 @@ static PyObject *function_vectorcall(PyObject *self, PyObject *const *args, size
 
 /* Of classes that Python code made of this one, before CPython 3.12. */
 static PyObject *function_call(PyObject *self, PyObject *args, PyObject *kwargs) {
-  PyObject *few[FEW], *result = NULL;
   Py_ssize_t n = PyTuple_Size(args);
-  if (n <= FEW && kwargs == NULL) {
-    for (Py_ssize_t i = 0; i < n; ++i) few[i] = PyTuple_GetItem(args, i);
-    return function_vectorcall(self, few, (size_t)n, NULL);
+  PyObject *few[FEW], **given = n <= FEW ? few : PyMem_Malloc((size_t)n * sizeof(PyObject *)), *result = NULL;
+  if (given == NULL) return PyErr_NoMemory();
+  for (Py_ssize_t i = 0; i < n; ++i) given[i] = PyTuple_GetItem(args, i);
+  if (kwargs == NULL) {
+    result = function_vectorcall(self, given, (size_t)n, NULL);
+  } else {
+    PyObject *all = tuple_of(self, given, n);
+    hold(self);
+    change_holds(given, n, hold);
+    if (all) result = PyObject_Call(python.call, all, kwargs);
+    change_holds(given, n, end_hold);
+    end_function(self);
+    Py_XDECREF(all);
   }
-  PyObject *all = PyTuple_New(n + 1);
-  if (all == NULL) return NULL;
-  for (Py_ssize_t i = 0; i <= n; ++i) {
-    PyObject *each = i ? PyTuple_GetItem(args, i - 1) : self;
-    Py_INCREF(each);
-    PyTuple_SetItem(all, i, each);
-  }
-  hold(self);
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (code_of(Py_TYPE(PyTuple_GetItem(args, i))) != NO_CODE) hold(PyTuple_GetItem(args, i));
-  result = PyObject_Call(python.call, all, kwargs);
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (code_of(Py_TYPE(PyTuple_GetItem(args, i))) != NO_CODE) end_hold(PyTuple_GetItem(args, i));
-  end_function(self);
-  Py_DECREF(all);
+  if (given != few) PyMem_Free(given);
   return result;
 }
 

@@ -54,7 +54,7 @@ PyObject *adopt_capsule(PyObject *module, PyObject *args) {
   if (managed && !versioned) tensor = &((DLManagedTensor *)managed)->dl_tensor;
   if (managed && versioned && current->version.major == 1 && current->flags == 0) tensor = &current->dl_tensor;
   if (tensor == NULL || !has_a_shape(tensor) || tensor->device.device_type != 1 || tensor->dtype.code > 2 ||
-      tensor->dtype.bits < 8 || (((uintptr_t)tensor->data + tensor->byte_offset) & alignment_mask) || !alignment_mask ||
+      tensor->dtype.bits < 8 || !is_aligned((uintptr_t)tensor->data + tensor->byte_offset) ||
       !tvm->contiguous(tensor)) {
     Py_INCREF(Py_NotImplemented);
     return Py_NotImplemented;

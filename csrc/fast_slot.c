@@ -21,8 +21,7 @@ static int compare_arrays(PyObject *one, PyObject *other) {
   const DLTensor *a = (const DLTensor *)(uintptr_t)((Handle *)one)->handle;
   const DLTensor *b = (const DLTensor *)(uintptr_t)((Handle *)other)->handle;
   if (!a || !b || a->device.device_type != 1 || b->device.device_type != 1 || !same_kind(a, b)) return 0;
-  int aligned = alignment_mask && !((uintptr_t)a->data & alignment_mask) && !a->byte_offset;
-  return aligned && tvm->contiguous(a) ? SAME | IN_PLACE : SAME;
+  return is_aligned((uintptr_t)a->data) && !a->byte_offset && tvm->contiguous(a) ? SAME | IN_PLACE : SAME;
 }
 
 /* compare(array, other) */
@@ -63,7 +62,7 @@ PyObject *rebind(PyObject *module, PyObject *const *args, Py_ssize_t n) {
     Py_buffer view;
     DLTensor tensor;
     if (!own || own->device.device_type != 1 || borrow(args[0], &view, &tensor)) Py_RETURN_FALSE;
-    int usable = is_aligned(&view) && same_kind(&tensor, own);
+    int usable = is_aligned((uintptr_t)view.buf) && same_kind(&tensor, own);
     if (usable) rc = set_memory(args, args[0], kTVMDLTensorHandle, &tensor);
     PyBuffer_Release(&view);
     if (!usable) Py_RETURN_FALSE;
