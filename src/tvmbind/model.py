@@ -67,13 +67,12 @@ class Model:
                 )
         found = executor.inputs(self._entry) if isinstance(executor, Machine) else executor.inputs
         self.inputs = [info for info in found if info.name not in self._weights]
-        self._places = set(range(len(self.inputs)))
-        self._names = dict.fromkeys(info.name or str(place) for place, info in enumerate(self.inputs)).keys()
         self._keys = [info.name or index for index, info in enumerate(self.inputs)]
         # To bind memory for one run costs more than to copy this little.
         self._copies = True if all(map(_is_little, self.inputs)) else None
-        named = reversed(list(enumerate(self.inputs)))
-        self._place_by_name = {info.name or str(place): place for place, info in named}
+        self._place_by_name: dict[str, int] = {}  # in the order of the inputs
+        for place, info in enumerate(self.inputs):
+            self._place_by_name.setdefault(info.name or str(place), place)
         _models.add(self)
 
     @property
@@ -238,11 +237,11 @@ class Model:
 
     def _feed(self, feed: Any) -> list[Any]:
         """The values in the order of the inputs. Those of a machine are checked; other executors check their own."""
-        if type(feed) is dict and feed.keys() == self._names:
-            values = [feed[name] for name in self._names]
+        if type(feed) is dict and feed.keys() == self._place_by_name.keys():
+            values = [feed[name] for name in self._place_by_name]
         elif isinstance(feed, Mapping):
             by_place = {self._place(key): value for key, value in feed.items()}
-            if len(by_place) != len(feed) or by_place.keys() != self._places:
+            if len(by_place) != len(feed) or by_place.keys() != set(range(len(self.inputs))):
                 self._explain(feed, by_place)
             values = [by_place[place] for place in range(len(by_place))]
         else:

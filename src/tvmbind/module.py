@@ -5,7 +5,6 @@ Source: TVM's ``runtime/module.h`` and ``runtime/module.cc``.
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
 from typing import Any, Optional, Union
@@ -126,7 +125,7 @@ class Module(Handle):
         """Which arguments of a kernel must be arrays, as bits: classic kernels do not look, and would read an int."""
         if self._file is None or self._type_key() not in _LIBRARY or load_runtime().abi != "classic":
             return 0
-        with open(self._file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with compiled.mapped(self._file) as data:
             return kernels.tensors(data, name)
 
     def _of_factory(self, name: str, query_imports: bool) -> Optional[tuple[Any, ...]]:

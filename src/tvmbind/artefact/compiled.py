@@ -9,6 +9,8 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Optional
 
 from .. import load_errors
@@ -70,14 +72,22 @@ def look(file: str, fmt: str = "") -> Artifact:
         raise TVMOSError(f"cannot load {file}: {load_errors.file_problem(file) or 'it is no file'}")
     if (fmt or os.path.splitext(file)[1][1:].lower()) not in SHARED:
         return Artifact(file, "", False, False, False, False)
-    problem, advice = load_errors.file_problem(file), ""
-    if not problem and os.environ.get(_UNCHECKED, "0") in ("", "0"):
-        advice = f". If you know that it is whole, {_UNCHECKED}=1 in the environment has it loaded unchecked"
-        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            problem = _damage(data)
+    problem = load_errors.file_problem(file)
     if problem:
-        raise TVMOSError(f"cannot load {file}: {problem}{advice}")
-    return scan(file)
+        raise TVMOSError(f"cannot load {file}: {problem}")
+    with mapped(file) as data:
+        problem = _damage(data) if os.environ.get(_UNCHECKED, "0") in ("", "0") else None
+        if problem:
+            advice = f"If you know that it is whole, {_UNCHECKED}=1 in the environment has it loaded unchecked"
+            raise TVMOSError(f"cannot load {file}: {problem}. {advice}")
+        return _seen(file, data)
+
+
+@contextmanager
+def mapped(file: str) -> Iterator[mmap.mmap]:
+    """The contents of a file that is not empty, without reading all of it."""
+    with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
 
 
 def _damage(data: mmap.mmap) -> Optional[str]:
@@ -96,11 +106,15 @@ def _damage(data: mmap.mmap) -> Optional[str]:
 
 def scan(file: str) -> Artifact:
     """What is seen of a library, whether it is for this system or not."""
-    with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        modern = data.find(_OF_MODERN) >= 0
-        classic = not modern and any(data.find(name) >= 0 for name in _OF_CLASSIC)
-        by_name = any(data.find(name) >= 0 for name in _BY_NAME)
-        parallel, init_once = data.find(_PARALLEL) >= 0, data.find(_INIT_ONCE) >= 0
+    with mapped(file) as data:
+        return _seen(file, data)
+
+
+def _seen(file: str, data: mmap.mmap) -> Artifact:
+    modern = data.find(_OF_MODERN) >= 0
+    classic = not modern and any(data.find(name) >= 0 for name in _OF_CLASSIC)
+    by_name = any(data.find(name) >= 0 for name in _BY_NAME)
+    parallel, init_once = data.find(_PARALLEL) >= 0, data.find(_INIT_ONCE) >= 0
     abi = "tvm-ffi" if modern else "classic" if classic else ""
     return Artifact(file, abi, by_name, parallel, init_once, True)
 
@@ -165,7 +179,7 @@ def defined_functions(file: str) -> Optional[set[bytes]]:
     None if the file does not tell: it is gone, or of another kind than 64-bit ELF.
     """
     try:
-        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with mapped(file) as data:
             return set(elf.Library(data).functions()) if elf.is_known(data) else None
     except (OSError, *elf.ERRORS):
         return None
